@@ -1,0 +1,1 @@
+from aioweb._version import __version__

@@ -1,0 +1,3 @@
+"""The one place of the version number; setup.py reads it without importing the package."""
+
+__version__ = "0.1.0"
