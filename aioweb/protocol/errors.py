@@ -12,8 +12,8 @@
     │   └── ContentTooLarge          413   what frames the content outgrew its limit
     └── IncompleteMessage            400   the peer ended in the middle of a message
 
-Whatever bytes arrive, the ground raises nothing else; any other exception is a bug of ours. After a ProtocolError nothing
-of that connection can be trusted: the error is answered with its status, and the connection closes.
+Whatever bytes arrive, the ground raises nothing else; any other exception is a bug of ours. After a ProtocolError
+nothing of that connection can be trusted: the error is answered with its status, and the connection closes.
 
 A local mistake is not a ProtocolError: an illegal value is a ValueError, an illegal move a RuntimeError.
 """

@@ -70,7 +70,7 @@ class Limits:
     """Trailer section with its CRLFs, bytes; over it: 431."""
 
     client_max_size: int = _size(1024**2)
-    """Content that `request.read()` and its kin collect, bytes; over it: 413; 0 is no limit. aiohttp and nginx 1 MiB."""
+    """Content that `request.read()` and its kin collect, bytes; over it: 413; 0 is no limit. aiohttp, nginx 1 MiB."""
 
     client_max_fields: int = _size(1000)
     """Fields of a form; over it: 413; 0 is no limit. aiohttp and Django 1,000."""

@@ -1,0 +1,303 @@
+"""One HTTP/1.1 connection as a server sees it, without I/O: octets in, events out; answers in, octets out.
+
+It holds the one receive buffer and the only state of an exchange. Whether a response has started, whether it is
+finished, whether the connection can be used again: these are questions to this object, nobody keeps a flag of his own.
+
+    connection.receive_data(data)        what came from the socket
+    connection.next_event()              RequestHead, Data, EndOfMessage, NEED_DATA or PAUSED
+    connection.send_response(...)        a whole response as octets; or send_head, send_data, send_end
+    connection.start_next_cycle()        both sides are done: on to the next request
+
+A pipelined request waits, unparsed, in the buffer until start_next_cycle(): responses keep the order of requests, and
+nothing behind a request that closes the connection is ever looked at (CVE-2024-49768, CVE-2026-54273).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NoReturn
+
+from aioweb.protocol.body import BodyReader, make_reader
+from aioweb.protocol.encode import (
+    LAST_CHUNK,
+    encode_chunk,
+    encode_informational,
+    encode_last_chunk,
+    encode_response_head,
+)
+from aioweb.protocol.errors import IncompleteMessage, ProtocolError
+from aioweb.protocol.events import (
+    NEED_DATA,
+    PAUSED,
+    Data,
+    EndOfMessage,
+    FieldSection,
+    HttpVersion10,
+    HttpVersion11,
+    RequestHead,
+    Wait,
+)
+from aioweb.protocol.framing import BodyKind, Framing, frame_response
+from aioweb.protocol.head import LineScan, check_lines, parse_request_head
+from aioweb.protocol.limits import Limits
+from aioweb.protocol.state import RECEIVING_MOVES, SENDING_MOVES, Move, Receiving, Sending
+
+_DEFAULT_LIMITS: Final = Limits()
+
+
+class Connection:
+    """The state of one connection and its receive buffer.
+
+    Made by the middle for each socket; lives as long as the socket. `limits` bounds what a peer may send.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_error",
+        "_framing",
+        "_head",
+        "_limits",
+        "_previous",
+        "_reader",
+        "_receiving",
+        "_scan",
+        "_sending",
+        "_to_send",
+    )
+
+    def __init__(self, limits: Limits = _DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._buffer = bytearray()
+        self._receiving = Receiving.IDLE
+        self._sending = Sending.IDLE
+        self._head: RequestHead | None = None
+        self._previous: FieldSection | None = None
+        self._reader: BodyReader | None = None
+        self._scan: LineScan | None = None
+        self._framing: Framing | None = None
+        self._to_send = 0
+        self._error: ProtocolError | None = None
+
+    # -- what came in ----------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes) -> None:
+        """Take octets from the peer; call `next_event` until it waits."""
+        self._buffer += data
+
+    def receive_eof(self) -> None:
+        """The peer will send nothing more.
+
+        Raises IncompleteMessage if it stopped in the middle of a message; then `next_event` raises the same.
+        """
+        if self._receiving is Receiving.CONTENT or (self._receiving is Receiving.IDLE and self._buffer):
+            self._fail(IncompleteMessage("the connection ended in the middle of a message"))
+
+    def next_event(self) -> RequestHead | Data | EndOfMessage | Wait:
+        """Return the next event; NEED_DATA when more octets are needed, PAUSED until start_next_cycle().
+
+        Raises ProtocolError, and nothing else, if the peer breaks the protocol; and the same error again ever after.
+        """
+        state = self._receiving
+        if state is Receiving.DONE:
+            return PAUSED
+        try:
+            return self._next_head() if state is Receiving.IDLE else self._next_content()
+        except ProtocolError as error:
+            self._fail(error)
+
+    def _next_head(self) -> RequestHead | Wait:
+        buffer = self._buffer
+        if not buffer:
+            return NEED_DATA
+        if self._scan is not None:
+            check_lines(buffer, self._scan, self._limits, self._limits.head)
+            if not self._scan.complete:
+                return NEED_DATA
+            self._scan = None
+        parsed = parse_request_head(buffer, self._limits, self._previous)
+        if parsed is None:
+            self._scan = LineScan()
+            check_lines(buffer, self._scan, self._limits, self._limits.head)
+            return NEED_DATA
+        head, size = parsed
+        del buffer[:size]
+        self._head = head
+        self._previous = head.fields
+        if head.has_body:
+            self._reader = make_reader(head, self._limits)
+            self._receive(Move.HEAD)
+        else:
+            self._receive(Move.WHOLE)
+        return head
+
+    def _next_content(self) -> Data | EndOfMessage | Wait:
+        if self._reader is None:
+            raise self._error or IncompleteMessage("the connection is closed")
+        event = self._reader.read(self._buffer)
+        if isinstance(event, EndOfMessage):
+            self._receive(Move.END)
+            self._reader = None
+        return event
+
+    def _receive(self, move: Move) -> None:
+        self._receiving = RECEIVING_MOVES[self._receiving, move]
+
+    def _fail(self, error: ProtocolError) -> NoReturn:
+        if self._receiving is not Receiving.FAILED:
+            self._receive(Move.FAIL)
+            self._error = error
+            self._reader = None
+            self._buffer.clear()
+        raise error
+
+    # -- questions -------------------------------------------------------------------------------------------------
+
+    @property
+    def head_awaited(self) -> bool:
+        """The head of the next request is awaited."""
+        return self._receiving is Receiving.IDLE
+
+    @property
+    def idle(self) -> bool:
+        """No exchange is going on, and not one octet of the next has arrived."""
+        return self._receiving is Receiving.IDLE and not self._buffer
+
+    @property
+    def request_complete(self) -> bool:
+        """The whole request has been received."""
+        return self._receiving is Receiving.DONE
+
+    @property
+    def response_started(self) -> bool:
+        """The head of the final response was sent."""
+        return self._sending is not Sending.IDLE
+
+    @property
+    def response_complete(self) -> bool:
+        """The whole response was sent."""
+        return self._sending is Sending.DONE
+
+    @property
+    def reusable(self) -> bool:
+        """Both messages are complete, and the connection persists: `start_next_cycle` may be called."""
+        return (
+            self._receiving is Receiving.DONE
+            and self._sending is Sending.DONE
+            and self._framing is not None
+            and self._framing.keep_alive
+        )
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that were received and not yet taken."""
+        return len(self._buffer)
+
+    # -- what goes out ---------------------------------------------------------------------------------------------
+
+    def send_informational(self, status: int, fields: bytes = b"") -> bytes:
+        """The octets of an interim response (1xx other than 101); none to HTTP/1.0, which does not know them."""
+        self._send(Move.INFORMATIONAL)
+        octets = encode_informational(status, fields)
+        return b"" if self._head is not None and self._head.version is HttpVersion10 else octets
+
+    def send_response(self, status: int, reason: str, fields: bytes, content: bytes, keep_alive: bool = True) -> bytes:
+        """The octets of a whole response. Content that may not be sent (HEAD, 204, 304 ...) is left out.
+
+        Raises RuntimeError after the response has started.
+        """
+        length = len(content) if status != 205 else 0
+        framing = self._frame(status, length, keep_alive, False)
+        octets = encode_response_head(status, reason, fields, framing, length, self._http10)
+        self._send(Move.SWITCH if self._switches(status) else Move.WHOLE)
+        self._framing = framing
+        return octets + content if framing.kind is BodyKind.LENGTH else octets
+
+    def send_head(
+        self,
+        status: int,
+        reason: str,
+        fields: bytes,
+        length: int | None,
+        *,
+        chunked: bool = False,
+        keep_alive: bool = True,
+    ) -> tuple[bytes, Framing]:
+        """The octets of a response head, and how its content will be framed.
+
+        `length` is the length of the content in bytes, None if it is not known. Raises RuntimeError after the
+        response has started.
+        """
+        if status == 205:
+            length = 0
+        framing = self._frame(status, length, keep_alive, chunked)
+        octets = encode_response_head(status, reason, fields, framing, length, self._http10)
+        self._send(Move.SWITCH if self._switches(status) else Move.HEAD)
+        self._framing = framing
+        self._to_send = length or 0
+        return octets, framing
+
+    def send_data(self, data: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
+        """The octets that carry `data`: a chunk, `data` itself, or nothing where no content may be sent.
+
+        Raises RuntimeError before the head, after the end, and for content beyond the announced length.
+        """
+        self._send(Move.CONTENT)
+        assert self._framing is not None, "Move.CONTENT is only legal after a head"
+        kind = self._framing.kind
+        size = data.nbytes if isinstance(data, memoryview) else len(data)
+        if kind is BodyKind.NONE or not size:
+            return b""
+        if kind is BodyKind.CHUNKED:
+            return encode_chunk(data)
+        if kind is BodyKind.LENGTH:
+            if size > self._to_send:
+                raise RuntimeError(f"{size - self._to_send} bytes more than the announced Content-Length")
+            self._to_send -= size
+        return data
+
+    def send_end(self, trailers: Iterable[tuple[str, str]] = ()) -> bytes:
+        """The octets that end the content. Trailers are sent in chunked content only.
+
+        Raises RuntimeError if the response is not under way, or if content is missing from the announced length: then
+        the message can never be completed and the connection must be cut.
+        """
+        framing = self._framing
+        if framing is not None and framing.kind is BodyKind.LENGTH and self._to_send:
+            raise RuntimeError(f"{self._to_send} bytes less than the announced Content-Length")
+        octets = b""
+        if framing is not None and framing.kind is BodyKind.CHUNKED:
+            octets = encode_last_chunk(trailers) if trailers else LAST_CHUNK
+        self._send(Move.END)
+        return octets
+
+    def start_next_cycle(self) -> None:
+        """Go on to the next request. Raises RuntimeError unless `reusable`."""
+        if not self.reusable:
+            raise RuntimeError("the exchange is not over, or the connection does not persist")
+        self._receiving = Receiving.IDLE
+        self._sending = Sending.IDLE
+        self._head = None
+        self._framing = None
+
+    @property
+    def _http10(self) -> bool:
+        return self._head is not None and self._head.version is HttpVersion10
+
+    def _frame(self, status: int, length: int | None, keep_alive: bool, chunked: bool) -> Framing:
+        head = self._head
+        if head is None:
+            # A request that was never understood is answered too, and the connection closes (RFC 9112 section 9.6).
+            return frame_response("GET", HttpVersion11, status, length, False, chunked)
+        persists = keep_alive and head.keep_alive and self._receiving is not Receiving.FAILED
+        return frame_response(head.method, head.version, status, length, persists, chunked)
+
+    def _switches(self, status: int) -> bool:
+        if status == 101:
+            return True
+        return self._head is not None and self._head.method == "CONNECT" and 200 <= status < 300
+
+    def _send(self, move: Move) -> None:
+        try:
+            self._sending = SENDING_MOVES[self._sending, move]
+        except KeyError:
+            raise RuntimeError(f"{move.name} of a response that is {self._sending.name}") from None

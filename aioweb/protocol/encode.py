@@ -1,0 +1,100 @@
+"""What goes out: heads, chunks and interim responses as octets. The one function that writes a field refuses what
+would split a response (CVE-2018-1000164, CVE-2026-34514, CVE-2026-34519, CVE-2026-50269).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from aioweb.protocol.framing import Framing
+from aioweb.protocol.grammar import BAD_IN_VALUE, TOKEN
+
+REASONS: dict[int, str] = {status.value: status.phrase for status in HTTPStatus} | {
+    # Where the standard library's older names differ from RFC 9110, the RFC's hold on every Python.
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""The reason phrases of the registry, by status."""
+
+_STATUS_LINES = {status: f"HTTP/1.1 {status} {reason}\r\n".encode() for status, reason in REASONS.items()}
+
+LAST_CHUNK = b"0\r\n\r\n"
+"""The end of chunked content without trailers."""
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""The interim response that invites the content (RFC 9110 section 15.2.1)."""
+
+
+def check_reason(reason: str) -> str:
+    """Return `reason`; raise ValueError if it holds CR, LF, NUL or another control (RFC 9112 section 4)."""
+    if BAD_IN_VALUE.search(reason) is not None:
+        raise ValueError(f"reason: a control character in {_show(reason)}")
+    return reason
+
+
+def encode_fields(pairs: Iterable[tuple[str, str]]) -> bytes:
+    """The field lines of names and values, in their order, each ended by CRLF.
+
+    Values are written as UTF-8, surrogates as the octets that they stand for (PEP 383).
+    Raises ValueError, naming the field, for a name that is no token or a value with a control other than HTAB.
+    """
+    lines: list[str] = []
+    for name, value in pairs:
+        if TOKEN.fullmatch(name) is None:
+            raise ValueError(f"field name {_show(name)} is not a token (RFC 9110 section 5.1)")
+        if BAD_IN_VALUE.search(value) is not None:
+            raise ValueError(f"field {name}: a control character in {_show(value)}")
+        lines.append(f"{name}: {value}\r\n")
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def encode_response_head(
+    status: int, reason: str, fields: bytes, framing: Framing, length: int | None, http10: bool
+) -> bytes:
+    """The head of a response: status line, `fields` as `encode_fields` made them, and the fields of its framing.
+
+    The version is always 1.1, the highest that we speak (RFC 9110 section 2.5); `http10` says that the request was
+    HTTP/1.0, whose client must be told if the connection persists (RFC 9112 section 9.3).
+    """
+    line = _STATUS_LINES.get(status)
+    if line is None or reason != REASONS[status]:
+        line = f"HTTP/1.1 {status} {check_reason(reason)}\r\n".encode("utf-8", "surrogateescape")
+    if framing.announce_length:
+        end = b"Content-Length: %d\r\n" % (length or 0)
+    elif framing.announce_chunked:
+        end = b"Transfer-Encoding: chunked\r\n"
+    else:
+        end = b""
+    if status == 101:
+        end += b"Connection: upgrade\r\n"
+    elif not framing.keep_alive:
+        end += b"Connection: close\r\n"
+    elif http10:
+        end += b"Connection: keep-alive\r\n"
+    return b"%b%b%b\r\n" % (line, fields, end)
+
+
+def encode_informational(status: int, fields: bytes = b"") -> bytes:
+    """An interim response (RFC 9110 section 15.2); 101 is none, it is final for HTTP."""
+    if not 100 <= status < 200 or status == 101:
+        raise ValueError(f"an interim response has a status of 1xx other than 101, not {status}")
+    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return b"%b%b\r\n" % (line, fields)
+
+
+def encode_chunk(data: bytes | bytearray | memoryview) -> bytes:
+    """`data`, which must not be empty, as one chunk (RFC 9112 section 7.1)."""
+    size = data.nbytes if isinstance(data, memoryview) else len(data)
+    return b"".join((b"%x\r\n" % size, data, b"\r\n"))
+
+
+def encode_last_chunk(trailers: Iterable[tuple[str, str]] = ()) -> bytes:
+    """The end of chunked content, with its trailer section. Raises ValueError like `encode_fields`."""
+    return b"0\r\n%b\r\n" % encode_fields(trailers)
+
+
+def _show(text: str) -> str:
+    return repr(text if len(text) <= 64 else f"{text[:61]}...")

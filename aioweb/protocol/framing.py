@@ -1,0 +1,99 @@
+"""Which content follows a response head, and does the connection persist: RFC 9112 sections 6.3 and 9.3.
+
+The one place that decides. Neither the roof nor the middle looks at methods or statuses to find out how a message
+ends, and the writer of a head and the writer of its content cannot disagree. The requests' side of the same rules
+(is there content, does the client let the connection persist) is read off the head in head.py.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+
+from aioweb.protocol.events import HttpVersion, HttpVersion10
+
+
+class BodyKind(Enum):
+    """How the content of a message is delimited."""
+
+    NONE = "no content, whatever the fields say"
+    LENGTH = "Content-Length"
+    CHUNKED = "chunked"
+    UNTIL_CLOSE = "the end of the connection"
+
+
+@attrs.frozen(eq=False)
+class Framing:
+    """How a response ends and whether the connection survives it."""
+
+    kind: BodyKind
+    """How the content on the wire is delimited."""
+    keep_alive: bool
+    """The connection persists after this exchange."""
+    announce_length: bool
+    """Content-Length goes into the head, though maybe no content follows (HEAD, 304)."""
+    announce_chunked: bool
+    """Transfer-Encoding goes into the head, though maybe no content follows (HEAD)."""
+
+    @property
+    def chunked(self) -> bool:
+        """The content goes out in chunks."""
+        return self.kind is BodyKind.CHUNKED
+
+
+def _make(kind: BodyKind, *, length: bool = False, chunked: bool = False) -> tuple[Framing, Framing]:
+    """The pair of framings (not persistent, persistent), indexed by a bool; made once, compared by identity."""
+    return Framing(kind, False, length, chunked), Framing(kind, True, length, chunked)
+
+
+_BARE = _make(BodyKind.NONE)
+_NO_CONTENT_WITH_LENGTH = _make(BodyKind.NONE, length=True)
+_NO_CONTENT_CHUNKED = _make(BodyKind.NONE, chunked=True)
+_LENGTH = _make(BodyKind.LENGTH, length=True)
+_CHUNKED = _make(BodyKind.CHUNKED, chunked=True)
+_UNTIL_CLOSE = _make(BodyKind.UNTIL_CLOSE)[False]
+
+
+def frame_response(
+    method: str,
+    version: HttpVersion,
+    status: int,
+    length: int | None,
+    keep_alive: bool,
+    chunked: bool = False,
+) -> Framing:
+    """Decide the framing of a response.
+
+    Args:
+        method, version: of the request.
+        status: of the response, final or 101.
+        length: of the content in bytes; None if it is not known yet. For HEAD and 304 the one that GET would have.
+        keep_alive: both sides want the connection to persist.
+        chunked: the chunked coding is wanted though the length may be known.
+    """
+    # RFC 9110 section 9.3.6, RFC 9112 section 6.3 step 2: a 2xx to CONNECT opens a tunnel, its head ends the message.
+    if method == "CONNECT" and 200 <= status < 300:
+        return _BARE[False]
+    # Step 1: 1xx, 204 and 304 have no content. RFC 9110 section 8.6: no Content-Length in 1xx and 204, and
+    # RFC 9112 section 6.1: no Transfer-Encoding either; a 304 may tell the length that the 200 would have had.
+    if status < 200 or status == 204:
+        return _BARE[keep_alive]
+    if status == 304:
+        return _NO_CONTENT_WITH_LENGTH[keep_alive] if length else _BARE[keep_alive]
+    chunked = (chunked or length is None) and version is not HttpVersion10
+    # Step 1: no response to HEAD has content, but its fields are those of GET (RFC 9110 section 9.3.2).
+    if method == "HEAD":
+        if chunked:
+            return _NO_CONTENT_CHUNKED[keep_alive]
+        return _BARE[keep_alive] if length is None else _NO_CONTENT_WITH_LENGTH[keep_alive]
+    # RFC 9110 section 15.3.6: a 205 has no content, and says so.
+    if status == 205:
+        return _NO_CONTENT_WITH_LENGTH[keep_alive]
+    # Steps 4 and 6.
+    if chunked:
+        return _CHUNKED[keep_alive]
+    if length is not None:
+        return _LENGTH[keep_alive]
+    # Step 8: to HTTP/1.0 without a length only the end of the connection ends the content.
+    return _UNTIL_CLOSE
