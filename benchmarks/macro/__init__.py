@@ -1,0 +1,11 @@
+"""aioweb next to other servers: CPU per request, requests per second, latency and memory under the same load.
+
+    peers       the servers, how one is started, checked and stopped
+    process     what the kernel knows about a process tree
+    load        wrk and its figures
+    report      medians, the Markdown table and the JSON file
+    __main__    the rounds
+    servers/    one file per peer, run in an interpreter of benchmarks/.venv
+
+The driver imports the standard library only.
+"""

@@ -1,0 +1,119 @@
+"""The peers: started in benchmarks/.venv on one core, checked for the right answer, stopped with what they spawned."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+
+from benchmarks import environment
+
+SUBJECT = "aioweb"
+LIMIT = "bare"
+BASELINE = "aiohttp"
+LOOPS = ("asyncio", "uvloop")
+BODY = b"Hello, World!"
+
+_SERVERS = pathlib.Path(__file__).with_name("servers")
+FILES = {
+    LIMIT: _SERVERS / "bare.py",
+    SUBJECT: _SERVERS / "aioweb_.py",
+    BASELINE: _SERVERS / "aiohttp_.py",
+    "uvicorn_raw": _SERVERS / "uvicorn_raw.py",
+    "starlette": _SERVERS / "starlette_.py",
+    "blacksheep": _SERVERS / "blacksheep_.py",
+    "granian": _SERVERS / "granian_.py",
+}
+START_TIMEOUT = 15.0
+STOP_TIMEOUT = 5.0
+
+
+class StartFailed(Exception):
+    """A peer does not serve: not installed here, or broken. The message says why."""
+
+
+class WrongAnswer(Exception):
+    """A peer serves something else than what is measured; the message says what."""
+
+
+@contextlib.contextmanager
+def serving(peer: str, loop: str, core: int) -> Iterator[tuple[int, int]]:
+    """Run `peer` on `loop`, pinned to `core`, while the context lasts.
+
+    Yields: process id and port, once the server listens and has given the right answer twice on one connection.
+
+    Raises StartFailed with the last line of the server's log, which stays in results/ as PEER-LOOP.log; WrongAnswer.
+    """
+    port = _free_port()
+    log = environment.RESULTS / f"{peer}-{loop}.log"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(environment.PYTHON), str(FILES[peer]), "--port", str(port), "--loop", loop],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        )
+    try:
+        _wait_until_ready(process, log)
+        _check_answer(port)
+        yield process.pid, port
+    finally:
+        _stop(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], log: pathlib.Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while "READY" not in (lines := log.read_text("utf-8", "replace").splitlines()):
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
+        if process.poll() is not None:
+            raise StartFailed(f"ended with {process.returncode}: {last}")
+        if time.monotonic() > deadline:
+            raise StartFailed(f"not ready after {START_TIMEOUT:.0f} s: {last}")
+        time.sleep(0.02)
+
+
+def _check_answer(port: int) -> None:
+    """Ask twice on one connection: status, content and persistence must be right before anything is measured."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        for _ in range(2):
+            client.request("GET", "/")
+            response = client.getresponse()
+            body = response.read()
+            if (response.status, body) != (200, BODY):
+                raise WrongAnswer(f"answered {response.status} {body[:40]!r}")
+            if response.will_close:
+                raise WrongAnswer("does not keep the connection alive")
+    except (OSError, http.client.HTTPException) as exc:
+        raise WrongAnswer(f"no answer: {exc!r}") from None
+    finally:
+        client.close()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server and what it spawned: politely, then the whole process group, which is ours alone."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            pass
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,31 @@
+"""granian (hyper and tokio in Rust) with one worker process and a raw ASGI application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import raw_asgi
+from granian import Granian
+from granian.constants import Interfaces, Loops
+from launch import HOST, arguments, ready
+
+
+async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """The raw application; the worker says READY when it begins its life, with the socket listening already."""
+    if scope["type"] == "lifespan":
+        ready()
+    await raw_asgi.app(scope, receive, send)
+
+
+if __name__ == "__main__":
+    options = arguments()
+    Granian(
+        "granian_:app",
+        address=HOST,
+        port=options.port,
+        interface=Interfaces.ASGI,
+        workers=1,
+        loop=Loops(options.loop),
+        websockets=False,
+        log_enabled=False,
+    ).serve()
