@@ -26,10 +26,10 @@ def words(text: str) -> list[str]:
 FLOORS = ("protocol", "server", "web")
 ORDER = {
     "protocol": words("""
-        errors limits grammar events head framing body encode state connection coding fields cookies multipart
-        websocket.handshake websocket.frames websocket.deflate websocket.connection
+        errors limits grammar events head framing body encode state connection coding auth dates mediatypes fields
+        cookies multipart websocket.handshake websocket.frames websocket.deflate websocket.connection
     """),
-    "server": words("observe flow clock access stream writer connection server sites"),
+    "server": words("observe flow clock access stream errorpage writer connection server sites"),
     "web": words("""
         signals compat fieldview response exceptions parts forms request views fileresponse resources static
         routedef router middlewares websocket handler application runner

@@ -25,7 +25,9 @@ PUBLIC_UNDERSCORES = {"_replace", "_asdict", "_fields", "_make", "_field_default
 OWN = {"self", "cls", "mcs"}
 # Files of protocol/ beside grammar.py that may compile a pattern, and why.
 PATTERNS_ALLOWED = {
-    "fields.py": "the grammars of single fields (dates, ETag, Range ...) stand beside their one reader",
+    "dates.py": "the three forms of a date (RFC 9110 section 5.6.7) are read in this one place",
+    "mediatypes.py": "media types and their parameters come from MIME and are read in this one place",
+    "fields.py": "the grammars of single fields (ETag, Range ...) stand beside their one reader",
     "cookies.py": "cookies have a grammar of their own, RFC 6265, which is not HTTP's",
     "multipart.py": "the part headers of MIME, RFC 2046 and 7578, are not HTTP's either",
 }
