@@ -31,8 +31,8 @@ ORDER = {
     """),
     "server": words("observe flow clock access stream errorpage writer connection server sites"),
     "web": words("""
-        signals compat fieldview response exceptions parts forms request views fileresponse resources static
-        routedef router middlewares websocket handler application runner
+        signals state compat fieldview responsehead response exceptions parts forms requesthead request views
+        fileresponse resources static routedef router middlewares websocket handler application runner
     """),
 }
 FOUNDATION = {"_version", "hdrs", "log"}

@@ -181,7 +181,7 @@ def _documented_by_a_base(house: House, source: Source, cls: ast.ClassDef, name:
             methods = [node for owner, node in _public_definitions([found[1]]) if owner and node.name == name]
             if any(map(ast.get_docstring, methods)) or _documented_by_a_base(house, *found, name, seen):
                 return True
-        elif getattr(getattr(found, name, None), "__doc__", None):
+        elif (method := getattr(found, name, None)) is not None and method.__doc__:
             return True
     return False
 
