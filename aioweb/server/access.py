@@ -1,0 +1,461 @@
+"""The access log, first subscriber of the seam in observe.py: one line for each response, after its last byte.
+
+It refuses to know how lines are kept: they go to a `logging.Logger`. A format is compiled once, into a template for `%`
+and one function for each atom, so a line costs one call per atom and one interpolation. Both dialects are understood:
+that of Apache and today's aiohttp (`%a %{Referer}i`), and that of gunicorn and aiohttp 0.17 (`%(h)s %({Referer}i)s`).
+
+Whatever a client could have written is escaped: a line stays one line, a quoted field stays one field (CWE-117;
+CVE-2020-7694 was a log that printed escape sequences out of paths). Octets come back from it, nothing is lost.
+
+Read of a request: remote, method, raw_path, version, headers; of a response: status, body_length, headers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import logging
+import os
+import re
+import time as clock
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Iterable
+from functools import lru_cache
+from typing import Any, ClassVar, Final
+
+from aioweb.log import access_logger, server_logger
+from aioweb.server.observe import Observer
+
+Atom = Callable[[Any, Any, float], object]
+"""(request, response, seconds) -> what the line shows; only `str()` of it is used."""
+
+_ESCAPED: Final = tuple(
+    f"\\{chr(octet)}" if octet in b'"\\' else chr(octet) if 0x20 <= octet < 0x7F else f"\\x{octet:02x}"
+    for octet in range(256)
+)
+
+
+def escape(text: str) -> str:
+    r"""Return the text as printable ASCII that can stand between double quotes.
+
+    A quote becomes `\"`, a backslash `\\`, any other octet outside of 0x20 to 0x7e `\xNN` (Apache's way). The octets
+    are those of UTF-8, and for surrogates (PEP 383) those that the client sent.
+    """
+    # Three C scans tell that nothing is to do, as for nearly every client: 0.2 us where a pattern takes 1.
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    try:
+        octets = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate of the application's own making
+        octets = text.encode("utf-8", "surrogatepass")
+    return "".join([_ESCAPED[octet] for octet in octets])
+
+
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@lru_cache(maxsize=16)  # the seconds in which the requests that end now have started
+def clf_time(second: int) -> str:
+    """Return a Unix time as the common log format shows it, in local time: `[10/Oct/2000:13:55:36 -0700]`."""
+    at = clock.localtime(second)
+    month = _MONTHS[at.tm_mon - 1]  # strftime's %b would follow the locale
+    return clock.strftime(f"[%d/{month}/%Y:%H:%M:%S %z]", at)
+
+
+@lru_cache(maxsize=16)
+def iso_time(second: int) -> str:
+    """Return a Unix time as ISO 8601 in UTC, without fraction and zone: `2000-10-10T20:55:36`."""
+    return clock.strftime("%Y-%m-%dT%H:%M:%S", clock.gmtime(second))
+
+
+_ATOMS: Final[dict[str, Atom]] = {
+    "remote": lambda request, response, seconds: escape(request.remote or "-"),
+    "start": lambda request, response, seconds: clf_time(int(clock.time() - seconds)),
+    # The process is asked each time: a pre-loading parent compiles the format before it forks.
+    "process": lambda request, response, seconds: f"<{os.getpid()}>",
+    "request line": lambda request, response, seconds: escape(
+        f"{request.method} {request.raw_path} {_protocol(request.version)}"
+    ),
+    "method": lambda request, response, seconds: escape(request.method),
+    "path": lambda request, response, seconds: escape(request.raw_path.partition("?")[0]),
+    "query": lambda request, response, seconds: escape(request.raw_path.partition("?")[2] or "-"),
+    "protocol": lambda request, response, seconds: _protocol(request.version),
+    "status": lambda request, response, seconds: response.status,
+    "bytes": lambda request, response, seconds: response.body_length,
+    "seconds": lambda request, response, seconds: round(seconds),
+    "decimal seconds": lambda request, response, seconds: f"{seconds:.6f}",
+    "milliseconds": lambda request, response, seconds: round(seconds * 1_000),
+    "microseconds": lambda request, response, seconds: round(seconds * 1_000_000),
+    "dash": lambda request, response, seconds: "-",
+    "referer": lambda request, response, seconds: escape(request.headers.get("Referer") or "-"),
+    "user agent": lambda request, response, seconds: escape(request.headers.get("User-Agent") or "-"),
+}
+_NAMED_ATOMS: Final[dict[str, Callable[[str], Atom]]] = {
+    "i": lambda name: lambda request, response, seconds: escape(request.headers.get(name) or "-"),
+    "o": lambda name: lambda request, response, seconds: escape(response.headers.get(name) or "-"),
+    "e": lambda name: lambda request, response, seconds: escape(os.environ.get(name) or "-"),
+}
+_OF_THE_REQUEST_LINE: Final = {_ATOMS[name] for name in ("request line", "method", "path", "query", "protocol")}
+
+
+def _protocol(version: tuple[int, int]) -> str:
+    return "HTTP/1.1" if version == (1, 1) else f"HTTP/{version[0]}.{version[1]}"
+
+
+_APACHE: Final = (
+    {"a": "remote", "t": "start", "P": "process"}
+    | {"r": "request line", "s": "status", "b": "bytes"}
+    | {"T": "seconds", "Tf": "decimal seconds", "D": "microseconds"}
+)
+_GUNICORN: Final = (
+    # l is the identity of RFC 1413, which nobody asks for; u the user: what that means is the application's affair.
+    {"h": "remote", "l": "dash", "u": "dash", "t": "start", "p": "process", "f": "referer", "a": "user agent"}
+    | {"r": "request line", "m": "method", "U": "path", "q": "query", "H": "protocol"}
+    | {"s": "status", "b": "bytes", "B": "bytes"}
+    | {"T": "seconds", "M": "milliseconds", "D": "microseconds", "L": "decimal seconds"}
+)
+
+# One match for each `%`: an atom, `%%`, or (last) a lone percent sign with what stands there, for the message.
+_APACHE_ATOM: Final = re.compile(r"%(?:\{(?P<name>[^{}]+)\}(?P<kind>\w)|(?P<atom>%|Tf|\w)|.?)", re.DOTALL)
+_GUNICORN_ATOM: Final = re.compile(
+    r"%(?:\((?:\{(?P<name>[^{}]+)\}(?P<kind>\w)|(?P<letter>\w+))\)s|(?P<atom>%)|(?:\([^)]*\)?)?.?)", re.DOTALL
+)
+_GUNICORN_DIALECT: Final = re.compile(r"(?<!%)(?:%%)*%\(")
+
+
+def compile_format(log_format: str) -> tuple[str, tuple[Atom, ...]]:
+    """Translate an access-log format of either dialect; a `%(` anywhere makes it gunicorn's.
+
+    Args:
+        log_format: literal text with atoms; `%%` is a percent sign.
+
+    Returns:
+        A template with one `%s` for each of the atoms.
+
+    Raises:
+        ValueError: an atom is unknown; the message names it and the known ones.
+    """
+    gunicorn = _GUNICORN_DIALECT.search(log_format) is not None
+    pattern, known = (_GUNICORN_ATOM, _GUNICORN) if gunicorn else (_APACHE_ATOM, _APACHE)
+    atoms: list[Atom] = []
+
+    def slot(match: re.Match[str]) -> str:
+        found = match.groupdict()
+        if found["atom"] == "%":
+            return "%%"
+        if found["kind"] in _NAMED_ATOMS:
+            atoms.append(_NAMED_ATOMS[found["kind"]](found["name"]))
+        elif (letters := found.get("letter") or found["atom"]) in known:
+            atoms.append(_ATOMS[known[letters]])
+        else:
+            written = "%({})s" if gunicorn else "%{}"
+            choice = " ".join(written.format(atom) for atom in [*known, "{Name}i", "{Name}o", "{Name}e"])
+            raise ValueError(f"unknown atom {match[0]!r} in the access log format {log_format!r}; known: {choice} %%")
+        return "%s"
+
+    return pattern.sub(slot, log_format), tuple(atoms)
+
+
+class AbstractAccessLogger(ABC):
+    """Who writes a line for each response. A server makes one from its `access_log_class` and keeps it to its end.
+
+    Args:
+        logger: where the lines go.
+        log_format: how they look; a subclass with a form of its own may leave it unread.
+    """
+
+    __slots__ = ("log_format", "logger")
+
+    def __init__(self, logger: logging.Logger, log_format: str) -> None:
+        self.logger = logger
+        self.log_format = log_format
+
+    @property
+    def enabled(self) -> bool:
+        """Anybody reads the lines. Asked once, before the server starts: if False, nothing is measured or made."""
+        return True
+
+    @abstractmethod
+    def log(self, request: Any, response: Any, time: float) -> Coroutine[Any, Any, None] | None:
+        """Write the line of one exchange.
+
+        Args:
+            request: what was asked.
+            response: what was answered, whole.
+            time: seconds from the complete head of the request to the last byte of the response.
+        """
+
+    def log_refused(self, status: int, reason: str, peername: Any) -> None:  # noqa: B027  (may be left out)
+        """Write the line of bytes that never became a request; unless overridden, there is none.
+
+        Args:
+            status: the answer.
+            reason: one sentence.
+            peername: (host, port), a path (unix), or None.
+        """
+
+
+class AbstractAsyncAccessLogger(AbstractAccessLogger):
+    """An access logger whose `log` is a coroutine function, for lines that go over the network.
+
+    Each line is written by a task of its own, which no client waits for; the order of lines is that of their start.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def log(self, request: Any, response: Any, time: float) -> None:
+        """Write the line of one exchange; the arguments are those of `AbstractAccessLogger.log`.
+
+        What it raises is logged by the server's logger, once, and nobody else hears of it.
+        """
+
+
+class LineAccessLogger(AbstractAccessLogger):
+    """A line of text for each exchange, given to the logger as the whole message, with level INFO.
+
+    A subclass says how the lines look. The records bear no attributes of the exchange, as aiohttp's do: a dictionary of
+    them costs more than the line.
+    """
+
+    __slots__ = ("_write",)
+
+    def __init__(self, logger: logging.Logger, log_format: str) -> None:
+        super().__init__(logger, log_format)
+        self._write = _writer(logger)
+
+    @property
+    def enabled(self) -> bool:
+        """The logger lets INFO pass."""
+        return self.logger.isEnabledFor(logging.INFO)
+
+    @abstractmethod
+    def format_line(self, request: Any, response: Any, time: float) -> str:
+        """Return the line of one exchange, without an end of line; the arguments are those of `log`."""
+
+    @abstractmethod
+    def format_refusal(self, status: int, reason: str, peername: Any) -> str:
+        """Return the line of one refusal, without an end of line; the arguments are those of `log_refused`."""
+
+    def log(self, request: Any, response: Any, time: float) -> None:
+        """Write the line of one exchange."""
+        self._write(self.format_line(request, response, time))
+
+    def log_refused(self, status: int, reason: str, peername: Any) -> None:
+        """Write the line of one refusal."""
+        self._write(self.format_refusal(status, reason, peername))
+
+
+def _writer(logger: logging.Logger) -> Callable[[str], object]:
+    """What hands a line to the logger: `logger.info`, but for its search for the caller, who is always the same.
+
+    That search is 2 of the 7 us that `info` takes with a StreamHandler. A logger that is not just a Logger may have its
+    own idea of `info`.
+    """
+    if type(logger) is not logging.Logger:
+        return logger.info
+
+    def write(line: str) -> None:
+        if logger.isEnabledFor(logging.INFO):
+            logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, line, (), None, "log"))
+
+    return write
+
+
+class AccessLogger(LineAccessLogger):
+    """Lines after a format, `LOG_FORMAT` unless another is given; what is missing is a dash.
+
+    `%a` remote address, `%t` start, `%P` process, `%r` request line, `%s` status, `%b` bytes of content, `%T` seconds,
+    `%Tf` the same with six digits, `%D` microseconds; `%{Name}i` request field, `%{Name}o` response field, `%{Name}e`
+    environment variable. gunicorn's dialect is `%(X)s`, where X is one of h l u t r m U q H s b B f a T M D L p {Name}i
+    {Name}o {Name}e. A refused request has a dash for its request line and zero for its bytes and times.
+
+    Args:
+        logger: gets the lines.
+        log_format: in either dialect.
+
+    Raises:
+        ValueError: the format has an unknown atom.
+    """
+
+    __slots__ = ("_atoms", "_refusal_atoms", "_template")
+
+    LOG_FORMAT: ClassVar[str] = '%a %t "%r" %s %b "%{Referer}i" "%{User-Agent}i"'
+    """The combined log format, which the usual analysers read."""
+
+    def __init__(self, logger: logging.Logger, log_format: str = LOG_FORMAT) -> None:
+        super().__init__(logger, log_format)
+        self._template, self._atoms = compile_format(log_format)
+        self._refusal_atoms = [_ATOMS["dash"] if atom in _OF_THE_REQUEST_LINE else atom for atom in self._atoms]
+
+    def format_line(self, request: Any, response: Any, time: float) -> str:
+        """Return the line of one exchange."""
+        return self._template % tuple([atom(request, response, time) for atom in self._atoms])
+
+    def format_refusal(self, status: int, reason: str, peername: Any) -> str:
+        """Return the line of one refusal; the format has no place for the reason, which the server's logger tells."""
+        nobody = _Refused(peername, status)
+        return self._template % tuple([atom(nobody, nobody, 0.0) for atom in self._refusal_atoms])
+
+
+class _Refused:
+    """Stands for the request that there is none of, and for its response."""
+
+    __slots__ = ("remote", "status")
+
+    body_length = 0
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, peername: Any, status: int) -> None:
+        self.remote = _host(peername)
+        self.status = status
+
+
+def _host(peername: Any) -> str | None:
+    return str(peername[0]) if isinstance(peername, tuple) else peername or None
+
+
+class JSONAccessLogger(LineAccessLogger):
+    """One JSON object a line, for collectors: ASCII, always the same keys in the same order, null for what is missing.
+
+    Keys: time (of the start, ISO 8601 with milliseconds, UTC), remote, method, path (as sent, with the query), version,
+    status, bytes (of content), seconds, referer, user_agent, then the further fields. A refusal ends with its reason.
+
+    Args:
+        logger: gets the lines.
+        log_format: not read; it is here because a server makes every access logger alike.
+        headers: names of further request fields; the key of `X-Request-Id` is `x_request_id`. Tell a server with
+            `access_log_class=functools.partial(JSONAccessLogger, headers=...)`.
+
+    Raises:
+        ValueError: two fields would have the same key.
+    """
+
+    __slots__ = ("_further",)
+
+    def __init__(self, logger: logging.Logger, log_format: str = "", *, headers: Iterable[str] = ()) -> None:
+        super().__init__(logger, log_format)
+        self._further: list[tuple[str, str]] = []
+        taken = {*_JSON_KEYS, "reason"}
+        for name in headers:
+            key = name.lower().replace("-", "_")
+            if key in taken:
+                raise ValueError(f"the field {name!r} would be the second {key!r} in the line")
+            taken.add(key)
+            self._further.append((name, f",{_encode(key)}:"))
+
+    def format_line(self, request: Any, response: Any, time: float) -> str:
+        """Return the object of one exchange as JSON."""
+        field = request.headers.get
+        major, minor = request.version
+        further = "".join([key + _encode_or_null(field(name)) for name, key in self._further]) if self._further else ""
+        return (
+            f'{{"time":"{_iso_milliseconds(clock.time() - time)}","remote":{_encode_or_null(request.remote)}'
+            f',"method":{_encode(request.method)},"path":{_encode(request.raw_path)},"version":"{major}.{minor}"'
+            f',"status":{response.status},"bytes":{response.body_length},"seconds":{time:.6f}'
+            f',"referer":{_encode_or_null(field("Referer"))},"user_agent":{_encode_or_null(field("User-Agent"))}{further}}}'
+        )
+
+    def format_refusal(self, status: int, reason: str, peername: Any) -> str:
+        """Return an object that says who was refused, with what status, and why."""
+        known = {"time": _iso_milliseconds(clock.time()), "remote": _host(peername), "status": status, "bytes": 0}
+        line = _encode(dict.fromkeys(_JSON_KEYS) | known | {"seconds": 0.0})
+        return f'{line[:-1]}{"".join([key + "null" for _, key in self._further])},"reason":{_encode(reason)}}}'
+
+
+_JSON_KEYS: Final = (
+    *("time", "remote", "method", "path", "version", "status", "bytes", "seconds", "referer", "user_agent"),
+)
+
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps, without its choice of an encoder
+
+
+def _encode_or_null(value: str | None) -> str:
+    return _encode(value) if value else "null"
+
+
+def _iso_milliseconds(moment: float) -> str:
+    second = int(moment)
+    return f"{iso_time(second)}.{int((moment - second) * 1000):03d}Z"
+
+
+class AccessLogObserver(Observer):
+    """Hands every response, and every refusal, to an access logger.
+
+    Args:
+        access_logger: one with a plain `log`.
+    """
+
+    __slots__ = ("_log", "access_logger")
+
+    def __init__(self, access_logger: AbstractAccessLogger) -> None:
+        self.access_logger = access_logger
+        self._log = access_logger.log
+
+    def response_sent(self, request: Any, response: Any, seconds: float) -> None:
+        """Log the exchange."""
+        self._log(request, response, seconds)
+
+    def request_refused(self, status: int, reason: str, peername: Any) -> None:
+        """Log the refusal."""
+        self.access_logger.log_refused(status, reason, peername)
+
+
+class AsyncAccessLogObserver(AccessLogObserver):
+    """The same for a `log` that is a coroutine function: a task for each line, held until it is done.
+
+    Args:
+        access_logger: one whose `log` is to be awaited.
+    """
+
+    __slots__ = ("tasks",)
+
+    def __init__(self, access_logger: AbstractAccessLogger) -> None:
+        super().__init__(access_logger)
+        self.tasks: set[asyncio.Task[None]] = set()
+        """The lines that are being written. Whoever stops the server may wait for them (`asyncio.wait`)."""
+
+    def response_sent(self, request: Any, response: Any, seconds: float) -> None:
+        """Start to log the exchange."""
+        coroutine = self._log(request, response, seconds)
+        assert coroutine is not None, "access_observer() chose this class by the kind of log"
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self.tasks.add(task)  # the loop holds its tasks weakly
+        task.add_done_callback(self._written)
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (exception := task.exception()):
+            name = type(self.access_logger).__qualname__
+            server_logger.error("Access logger %s has failed", name, exc_info=exception)
+
+
+def access_observer(
+    access_log_class: Callable[[logging.Logger, str], AbstractAccessLogger] = AccessLogger,
+    access_log: logging.Logger | None = access_logger,
+    access_log_format: str | None = None,
+) -> AccessLogObserver | None:
+    """Make the observer that the arguments of a server ask for.
+
+    Args:
+        access_log_class: makes the access logger from a logger and a format.
+        access_log: where the lines go; None for no access log.
+        access_log_format: in either dialect; None for `AccessLogger.LOG_FORMAT`.
+
+    Returns:
+        The observer; None if there is no logger or nobody reads it, so that being silent costs nothing.
+
+    Raises:
+        TypeError: access_log_class makes something else.
+        ValueError: the format has an unknown atom.
+    """
+    if not access_log:
+        return None
+    format_ = AccessLogger.LOG_FORMAT if access_log_format is None else access_log_format
+    made = access_log_class(access_log, format_)
+    if not isinstance(made, AbstractAccessLogger):
+        raise TypeError(f"access_log_class must make an AbstractAccessLogger, {access_log_class!r} made {made!r}")
+    if not made.enabled:
+        return None
+    return AsyncAccessLogObserver(made) if inspect.iscoroutinefunction(made.log) else AccessLogObserver(made)
