@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "limits_table",
     "plain_docstrings",
+    "public_names",
 ]
 exclude_patterns = ["_build", "changes"]
 default_role = "code"
