@@ -1,1 +1,35 @@
+"""The middle floor: asyncio on one side, the sans-I/O ground on the other. It serves `handler(head, body, writer)`.
 
+    server = Server(handler)
+    listener = await loop.create_server(server, "127.0.0.1", 8080)
+"""
+
+from aioweb.server.connection import Handler, HTTPConnection
+from aioweb.server.flow import DRAINED, ClientDisconnectedError
+from aioweb.server.observe import NO_OBSERVERS, Observer, Observers
+from aioweb.server.server import Server
+from aioweb.server.sites import Site, SockSite, TCPSite, UnixSite
+from aioweb.server.stream import EMPTY_BODY, BodyError, BodyInterrupted, BodyTimeout, BodyTooLarge, StreamReader
+from aioweb.server.writer import StreamWriter
+
+__all__ = (
+    "DRAINED",
+    "EMPTY_BODY",
+    "NO_OBSERVERS",
+    "BodyError",
+    "BodyInterrupted",
+    "BodyTimeout",
+    "BodyTooLarge",
+    "ClientDisconnectedError",
+    "HTTPConnection",
+    "Handler",
+    "Observer",
+    "Observers",
+    "Server",
+    "Site",
+    "SockSite",
+    "StreamReader",
+    "StreamWriter",
+    "TCPSite",
+    "UnixSite",
+)

@@ -1,0 +1,107 @@
+"""The time of a server: the Date field, and one coarse timer for all deadlines of all its connections.
+
+A timer for each request would cost more than parsing it. Instead a connection notes in `deadline` when it wants to be
+looked at, and a tick, some times a second, looks at those whose time has come. A deadline is never early and at most
+two ticks late. Without connections there is no tick.
+
+After a stall of the loop (a handler that computed) the octets that arrived meanwhile are still unread: the first tick
+behind it only sets the clock, so that nobody is cut for our own slowness.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection
+from email.utils import formatdate
+from typing import Protocol
+
+NEVER = float("inf")
+"""The deadline of those who need not be looked at."""
+
+_LONGEST_TICK = 0.5
+_SHORTEST_TICK = 0.02
+
+
+class Watched(Protocol):
+    """What a clock looks at."""
+
+    deadline: float
+    """Loop time at which `deadline_passed` is to be called; NEVER for not at all."""
+
+    def deadline_passed(self, now: float) -> None:
+        """The time has come; sets a new deadline."""
+
+
+class Clock:
+    """The clock of one server. `timeouts` are those that it will serve: the shortest decides how often it ticks.
+
+    Args:
+        loop: the loop that ticks.
+        watched: the live collection of everything with a deadline.
+        timeouts: in seconds; None entries are ignored.
+        server_field: the Server field line that goes with the date, or b"".
+    """
+
+    __slots__ = (
+        "_loop",
+        "_second",
+        "_server_field",
+        "_timer",
+        "_watched",
+        "date_field",
+        "default_fields",
+        "now",
+        "tick",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        watched: Collection[Watched],
+        timeouts: Collection[float | None],
+        server_field: bytes = b"",
+    ) -> None:
+        self._loop = loop
+        self._watched = watched
+        self._server_field = server_field
+        shortest = min((timeout for timeout in timeouts if timeout is not None), default=_LONGEST_TICK)
+        self.tick = max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
+        self.now = 0.0
+        self.date_field = b""
+        self.default_fields = b""
+        self._second = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Tick, if it does not tick already; it ends by itself when nothing is watched any more."""
+        if self._timer is None:
+            self._set(self._loop.time())
+            self._timer = self._loop.call_later(self.tick, self._tick)
+
+    def stop(self) -> None:
+        """End at once."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def after(self, timeout: float | None) -> float:
+        """The loop time `timeout` seconds from now, never early; NEVER for None."""
+        return NEVER if timeout is None else self.now + self.tick + timeout
+
+    def _set(self, now: float) -> None:
+        self.now = now
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self.date_field = b"Date: %b\r\n" % formatdate(second, usegmt=True).encode()
+            self.default_fields = self.date_field + self._server_field
+
+    def _tick(self) -> None:
+        now = self._loop.time()
+        stalled = now - self.now > 3 * self.tick
+        self._set(now)
+        if not stalled:
+            for item in [item for item in self._watched if item.deadline <= now]:
+                item.deadline_passed(now)
+        self._timer = self._loop.call_later(self.tick, self._tick) if self._watched else None

@@ -1,0 +1,456 @@
+"""One socket of a server: asyncio's protocol on one side, the ground's connection on the other, a handler above.
+
+The life of a connection is told by these, from top to bottom:
+
+    _next_request    a head has arrived: one task for its exchange; or it has not: a deadline for it
+    _run_exchange    that task: the handler, and what becomes of its failure
+    _end_exchange    go on to the next request, drain what the handler left unread, linger, or close
+
+Octets go up by `receive_data` and `next_event`, and down by `write`. While an exchange runs, its content goes to the
+body stream; everything behind it stays in the ground, unparsed, and above a measure the transport pauses. What may be
+asked of the ground (started? complete? reusable?) is asked there and kept nowhere else. `Phase` is what only this
+floor knows: what the connection waits for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import Any, Final, Protocol, cast
+
+from aioweb.protocol.connection import Connection
+from aioweb.protocol.encode import REASONS, encode_fields
+from aioweb.protocol.errors import ProtocolError
+from aioweb.protocol.events import NEED_DATA, Data, EndOfMessage, RequestHead
+from aioweb.protocol.limits import Limits
+from aioweb.server.clock import NEVER, Clock
+from aioweb.server.errorpage import error_page
+from aioweb.server.flow import ClientDisconnectedError, Flow
+from aioweb.server.observe import Observers
+from aioweb.server.stream import EMPTY_BODY, BodyInterrupted, BodyTimeout, StreamReader
+from aioweb.server.writer import StreamWriter
+
+Handler = Callable[[RequestHead, StreamReader, StreamWriter], Awaitable[None]]
+"""The whole contract upward: answer this request with this writer."""
+
+
+_HEAD_BEGUN: Final = "the first octets of a head have arrived"
+
+
+class Phase(Enum):
+    """What a connection waits for."""
+
+    HEAD = "the head of a request"
+    EXCHANGE = "its handler"
+    DRAINING = "the rest of a request that is answered; then the next one"
+    LINGERING = "the client's end: it was answered for the last time and may still be sending"
+    CLOSED = "its last octets to leave"
+
+
+# The two of every request by a name of their own: reading a member off its enum costs as much as a call on Python 3.11.
+_HEAD: Final = Phase.HEAD
+_EXCHANGE: Final = Phase.EXCHANGE
+
+
+class HeadTimeout(ProtocolError):
+    """The head of a request did not arrive in time (RFC 9110 section 15.5.9)."""
+
+    status = 408
+
+
+class ServerView(Protocol):
+    """What a connection needs of the server that made it."""
+
+    handler: Handler
+    limits: Limits
+    observers: Observers
+    logger: logging.Logger
+    closing: bool
+    debug: bool
+    keep_alive_on: bool
+    tcp_keepalive: bool
+    handler_cancellation: bool
+    secure_proxy_ssl_header: tuple[str, str] | None
+    server_field: bytes
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that serves."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of all connections."""
+
+    def connection_opened(self, connection: HTTPConnection) -> None:
+        """A client has connected."""
+
+    def connection_closed(self, connection: HTTPConnection) -> None:
+        """Its socket is closed; its handler may still run."""
+
+    def exchange_ended(self, connection: HTTPConnection) -> None:
+        """The handler of a closed connection has ended too."""
+
+
+class HTTPConnection(asyncio.Protocol):
+    """The protocol of one connection. Made by `Server` for each socket; lives until the socket is closed."""
+
+    __slots__ = (
+        "_body",
+        "_mark",
+        "_server",
+        "_stalled_at",
+        "_task",
+        "_unread",
+        "_writer",
+        "clock",
+        "deadline",
+        "flow",
+        "ground",
+        "loop",
+        "peername",
+        "phase",
+        "transport",
+    )
+
+    transport: asyncio.Transport | None
+    flow: Flow
+    clock: Clock
+
+    def __init__(self, server: ServerView) -> None:
+        self._server = server
+        self.loop = server.loop
+        self.ground = Connection(server.limits)
+        self.phase = _HEAD
+        self.deadline = NEVER
+        self.transport = None
+        self.peername: Any = None
+        self._task: asyncio.Task[None] | None = None
+        self._body: StreamReader | None = None
+        self._writer: StreamWriter | None = None
+        self._unread = 0
+        self._mark: object = None
+        self._stalled_at = NEVER
+
+    # -- what the transport calls ----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        server = self._server
+        # Not an isinstance: the transports of uvloop are no subclasses of asyncio's.
+        stream = self.transport = cast(asyncio.Transport, transport)
+        self.flow = Flow(self.loop, stream)
+        self.peername = transport.get_extra_info("peername") or None
+        stream.set_write_buffer_limits(high=server.limits.write_buffer)
+        if server.tcp_keepalive and isinstance(self.peername, tuple):
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self.clock = server.clock
+        server.connection_opened(self)
+        self.deadline = self.clock.after(server.limits.head_timeout)
+
+    def data_received(self, data: bytes) -> None:
+        """Octets have arrived."""
+        phase = self.phase
+        if phase is _HEAD:
+            self.ground.receive_data(data)
+            self._next_request()
+        elif phase is _EXCHANGE:
+            self.ground.receive_data(data)
+            if self._body is not None:
+                self._feed_body(self._body)
+            elif self.ground.buffered > self._server.limits.read_buffer:
+                self.flow.pause_reading()
+        elif phase is Phase.DRAINING:
+            self._drain(data)
+
+    def eof_received(self) -> None:
+        """The client sends nothing more. As nginx does, that is taken for its leaving: the transport closes."""
+        self.flow.lost = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        self.phase = Phase.CLOSED
+        self.deadline = NEVER
+        self.transport = None
+        self.flow.connection_lost()
+        self._server.connection_closed(self)
+        if self._body is not None:
+            self._body.set_exception(BodyInterrupted("the client went away in the middle of its request"))
+        if self._task is not None and self._server.handler_cancellation:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write: from now on its progress is watched."""
+        self.flow.pause_writing()
+        if self.phase is _EXCHANGE:
+            self.deadline = 0.0
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self.flow.resume_writing()
+        if self.phase is _HEAD:
+            self.deadline = self.clock.after(self._server.limits.keepalive_timeout)
+
+    # -- the life of a connection ----------------------------------------------------------------------------------
+
+    def _next_request(self) -> None:
+        """Begin the next exchange if its head has arrived, else see to it that it does in time."""
+        try:
+            event = self.ground.next_event()
+        except ProtocolError as error:
+            self._refuse(error)
+            return
+        if event is NEED_DATA:
+            # The first octets of a head start its deadline; later ones do not extend it (slowloris).
+            if self._mark is not _HEAD_BEGUN and self.ground.buffered:
+                self._mark = _HEAD_BEGUN
+                self.deadline = self.clock.after(self._server.limits.head_timeout)
+            return
+        assert isinstance(event, RequestHead), "a connection that awaits a head gives a head or NEED_DATA"
+        self.phase = _EXCHANGE
+        self.deadline = NEVER
+        writer = self._writer = StreamWriter(self, event)
+        body: StreamReader = EMPTY_BODY
+        if event.has_body:
+            body = self._body = StreamReader(self._server.limits.read_buffer, self.flow.resume_reading, loop=self.loop)
+            self._mark = None
+            self.deadline = 0.0
+        # The context of this callback is that of the server's start: each task gets a copy of its own.
+        self._task = self.loop.create_task(self._run_exchange(event, body, writer))
+        if self._body is not None:
+            self._feed_body(self._body)
+
+    async def _run_exchange(self, head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
+        """Run the handler, and answer for it where it did not answer."""
+        try:
+            await self._server.handler(head, body, writer)
+        except asyncio.CancelledError:
+            # The client is gone, or the server's time is up: nobody reads a late answer.
+            self.abort()
+            raise
+        except ClientDisconnectedError:
+            self._server.logger.debug("%s %s: the client is gone", head.method, head.target)
+        except Exception as error:
+            self._give_up(head, writer, error)
+        finally:
+            self._end_exchange(writer)
+
+    def _give_up(self, head: RequestHead, writer: StreamWriter, error: Exception) -> None:
+        """A handler failed and no roof above caught it: 500 where that makes sense, else a cut is the only honesty."""
+        self._server.logger.error("Error handling %s %s", head.method, head.target, exc_info=error)
+        if writer.started:
+            self.abort()
+            return
+        try:
+            content_type, page = writer.error_page(500, exception=error if self._server.debug else None)
+            fields = encode_fields([("Content-Type", content_type)])
+            writer.send(500, "Internal Server Error", fields + writer.default_fields, page, close=True)
+        except ClientDisconnectedError:
+            pass
+
+    def _end_exchange(self, writer: StreamWriter) -> None:
+        """Go on to the next request; `_end_connection` if there will be none."""
+        ground = self.ground
+        if not ground.response_complete and not self.flow.lost:
+            self._give_up(writer.head, writer, RuntimeError("the handler returned without a complete response"))
+        writer.cut_off()
+        self._task = self._writer = self._body = self._mark = None
+        if ground.reusable and not self._server.closing and self.phase is _EXCHANGE:
+            self._next_cycle()
+        else:
+            self._end_connection()
+
+    def _next_cycle(self) -> None:
+        """The exchange is over and the connection persists; a pipelined request may be here already."""
+        self.ground.start_next_cycle()
+        self.phase = _HEAD
+        flow = self.flow
+        self.deadline = 0.0 if flow.writing_paused else self.clock.after(self._server.limits.keepalive_timeout)
+        if flow.reading_paused:
+            flow.resume_reading()
+        if self.ground.buffered:
+            self._next_request()
+
+    def _end_connection(self) -> None:
+        """There is no next request, or not yet. The client is to be able to read its response in any case."""
+        ground = self.ground
+        if self.phase is Phase.CLOSED:
+            self._server.exchange_ended(self)
+        elif not ground.response_complete:
+            self.abort()
+        elif ground.request_complete:
+            self._close()
+        elif ground.persists and not self._server.closing:
+            self.phase = Phase.DRAINING
+            self.deadline = self.clock.after(self._server.limits.lingering_time)
+            self._unread = 0
+            self.flow.resume_reading()
+            self._drain(b"")
+        else:
+            self._linger()
+
+    def _drain(self, data: bytes) -> None:
+        """Drop what the handler left unread, if it is not much, so that the connection can be used again."""
+        self._unread += len(data)
+        self.ground.receive_data(data)
+        try:
+            while isinstance(self.ground.next_event(), Data):
+                pass
+        except ProtocolError:
+            self._linger()
+            return
+        if self.ground.reusable:
+            self._next_cycle()
+        elif self._unread > self._server.limits.lingering_bytes:
+            self._linger()
+
+    def _linger(self) -> None:
+        """The last answer is out, and the client may still be sending.
+
+        If the socket were closed now, the kernel would answer its next octets with a reset, which may overtake the
+        answer (RFC 9112 section 9.6). So our half is closed, and what comes is dropped until the client closes too.
+        """
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            self._close()
+            return
+        self.phase = Phase.LINGERING
+        self.deadline = self.clock.after(self._server.limits.lingering_time)
+        self.flow.resume_reading()
+        if transport.can_write_eof():
+            transport.write_eof()
+
+    def _refuse(self, error: ProtocolError) -> None:
+        """Answer octets that never became a request, and end the connection."""
+        server = self._server
+        server.logger.debug("Refused a request of %s: %d %s", self.peername, error.status, error)
+        for notify in server.observers.request_refused:
+            notify(error.status, str(error), self.peername)
+        content_type, page = error_page(error.status, str(error))
+        fields = encode_fields([("Content-Type", content_type)]) + self.clock.default_fields
+        self.write(self.ground.send_response(error.status, REASONS[error.status], fields, page, keep_alive=False))
+        self._linger()
+
+    def _feed_body(self, body: StreamReader) -> None:
+        """Pass on what has arrived of the content."""
+        try:
+            while True:
+                event = self.ground.next_event()
+                if isinstance(event, Data):
+                    if body.feed_data(event.data):
+                        self.flow.pause_reading()
+                elif isinstance(event, EndOfMessage):
+                    body.feed_eof(event.trailers)
+                    self._body = None
+                    return
+                else:
+                    return
+        except ProtocolError as error:
+            body.set_exception(error)
+            self._body = None
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        """Close the connection when everything that was written has left."""
+        self.phase = Phase.CLOSED
+        self.deadline = self.clock.after(self._server.limits.write_timeout)
+        if self.transport is not None:
+            self.flow.lost = True
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close the connection at once: what was begun cannot be completed, and the client must see that."""
+        self.phase = Phase.CLOSED
+        if self.transport is not None:
+            self.flow.lost = True
+            self.transport.abort()
+
+    def stop(self) -> None:
+        """The server stops: close at once if no request is going on. A busy connection closes after its response."""
+        if self.phase is _HEAD or self.phase is Phase.DRAINING:
+            self._close()
+
+    @property
+    def busy(self) -> bool:
+        """A handler runs."""
+        return self._task is not None
+
+    def kill(self) -> None:
+        """The server's time is up: cancel the handler and cut the connection."""
+        if self._task is not None:
+            self._task.cancel()
+        self.abort()
+
+    # -- deadlines -------------------------------------------------------------------------------------------------
+
+    def deadline_passed(self, now: float) -> None:
+        """The clock has reached `deadline`."""
+        if self.phase is Phase.CLOSED:
+            self.abort()
+        elif self.phase is Phase.LINGERING or self.phase is Phase.DRAINING:
+            self._close()
+        elif self.flow.writing_paused:
+            self._watch(now, self._server.limits.write_timeout)
+        elif self.phase is _EXCHANGE:
+            if self._body is None:
+                self.deadline = NEVER
+            else:
+                self._watch(now, self._server.limits.body_timeout)
+        elif self.ground.buffered:
+            self._refuse(HeadTimeout("the head did not arrive in time"))
+        else:
+            self._close()
+
+    def _watch(self, now: float, timeout: float | None) -> None:
+        """Compare a mark of the client's progress with the one of the last tick: no octet pays for this."""
+        body = self._body
+        if self.flow.writing_paused and self.transport is not None:
+            mark: object = ("to write", self.transport.get_write_buffer_size())
+        elif body is not None and body.waiting:
+            mark = ("received", body.total_bytes)
+        else:
+            mark = None
+        if mark != self._mark or mark is None:
+            self._mark = mark
+            self._stalled_at = self.clock.after(timeout)
+        elif now >= self._stalled_at:
+            if self.flow.writing_paused or body is None:
+                self._server.logger.debug("%s does not read its response: cut", self.peername)
+                self.abort()
+            else:
+                self._body = None
+                body.set_exception(BodyTimeout("the content did not arrive in time"))
+
+    # -- what the writer asks (Channel) ----------------------------------------------------------------------------
+
+    @property
+    def server_field(self) -> bytes:
+        """The Server field line, or b""."""
+        return self._server.server_field
+
+    @property
+    def secure_proxy_ssl_header(self) -> tuple[str, str] | None:
+        """The field that tells, behind a trusted proxy, that the client used TLS."""
+        return self._server.secure_proxy_ssl_header
+
+    @property
+    def persistent(self) -> bool:
+        """This side wants the connection to persist.
+
+        Not if content was expected to be invited and is not here: nobody knows whether it will still come, and the
+        next octets would have two readings (CVE-2024-24791).
+        """
+        if self._server.closing or not self._server.keep_alive_on:
+            return False
+        writer = self._writer
+        return writer is None or writer.head.fields.expect is None or self.ground.request_complete
+
+    def write(self, octets: bytes) -> None:
+        """Hand octets to the transport."""
+        transport = self.transport
+        if transport is None or self.flow.lost:
+            raise ClientDisconnectedError("the client is gone")
+        transport.write(octets)

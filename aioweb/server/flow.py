@@ -1,0 +1,100 @@
+"""Flow control of one transport, both ways: who may write on, and whether the peer's octets are read.
+
+Writing acts at once and hands out an awaitable; awaiting it waits until the transport's buffer has drained, dropping it
+warns nobody. So `resp.write(data)` serves old code that calls it and new code that awaits it (contract 3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Generator
+from typing import Any, cast
+
+
+class ClientDisconnectedError(ConnectionResetError):
+    """The client is gone: what is written can reach nobody, and what is awaited will not come."""
+
+
+class _Drained(tuple[()]):
+    """An awaitable that is done. It awaits over an empty tuple, in C: awaiting it enters no frame of ours."""
+
+    __slots__ = ()
+    __await__ = tuple.__iter__
+
+
+DRAINED = cast(Awaitable[None], _Drained())
+"""The awaitable of a write that nobody has to wait for; it is never spent."""
+
+
+class _Drain:
+    """Waits, when and if it is awaited, until the flow lets writers go on."""
+
+    __slots__ = ("_flow",)
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._flow.wait_drained().__await__()
+
+
+class Flow:
+    """The flow of one connection. Made by HTTPConnection, which passes on what the transport calls."""
+
+    __slots__ = ("_loop", "_transport", "_waiters", "lost", "reading_paused", "writing_paused")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._waiters: list[asyncio.Future[None]] | None = None
+        self.writing_paused = False
+        self.reading_paused = False
+        self.lost = False
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is over its high-water mark."""
+        self.writing_paused = True
+
+    def resume_writing(self) -> None:
+        """The transport's buffer has drained."""
+        self.writing_paused = False
+        self._wake()
+
+    def connection_lost(self) -> None:
+        """The transport is closed: every waiting writer gets ClientDisconnectedError."""
+        self.lost = True
+        self._wake()
+
+    def pause_reading(self) -> None:
+        """Read no more from the socket; harmless when it is paused or closing."""
+        if not self.reading_paused and not self.lost and not self._transport.is_closing():
+            self.reading_paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read from the socket again; harmless when it is not paused, or closing."""
+        if self.reading_paused:
+            self.reading_paused = False
+            if not self.lost and not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def drain(self) -> Awaitable[None]:
+        """An awaitable that ends when writers may go on; it raises ClientDisconnectedError if the client goes."""
+        return _Drain(self) if self.writing_paused else DRAINED
+
+    async def wait_drained(self) -> None:
+        """Wait until writers may go on."""
+        while self.writing_paused and not self.lost:
+            waiter = self._loop.create_future()
+            if self._waiters is None:
+                self._waiters = []
+            self._waiters.append(waiter)
+            await waiter
+        if self.lost:
+            raise ClientDisconnectedError("the client is gone")
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, None
+        for waiter in waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)

@@ -1,0 +1,179 @@
+"""What `loop.create_server()` calls: the factory of connections, which knows all of them and ends them.
+
+server = Server(handler)
+listener = await loop.create_server(server, "127.0.0.1", 8080)
+...
+listener.close()
+await server.shutdown(60)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aioweb.log import server_logger
+from aioweb.protocol.encode import encode_fields
+from aioweb.protocol.limits import Limits
+from aioweb.server.clock import Clock
+from aioweb.server.connection import Handler, HTTPConnection
+from aioweb.server.observe import NO_OBSERVERS, Observers
+
+_DEFAULT_LIMITS = Limits()
+
+
+class Server:
+    """Serves any number of listeners with one handler. It must be made where a loop is running or `loop` is given.
+
+    Args:
+        handler: `async handler(head, body, writer)`, the whole contract upward.
+        loop: the loop that serves; by default the running one, looked up when the first client connects.
+        limits: sizes and deadlines.
+        observers: who is told of events.
+        keep_alive_on: False answers every request with `Connection: close`.
+        tcp_keepalive: let the kernel probe silent TCP peers (SO_KEEPALIVE).
+        handler_cancellation: cancel the handler when its client goes.
+        debug: show tracebacks in error pages. Never in production: they hold secrets.
+        logger: where failures of handlers go.
+        secure_proxy_ssl_header: name and value of a request field by which a proxy tells that the client used TLS. The
+            proxy must remove that field from what clients send.
+        server_header: the value of the Server field; "" for none.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+        limits: Limits = _DEFAULT_LIMITS,
+        observers: Observers = NO_OBSERVERS,
+        keep_alive_on: bool = True,
+        tcp_keepalive: bool = True,
+        handler_cancellation: bool = False,
+        debug: bool = False,
+        logger: logging.Logger = server_logger,
+        secure_proxy_ssl_header: tuple[str, str] | None = None,
+        server_header: str = "aioweb",
+    ) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.observers = observers
+        self.keep_alive_on = keep_alive_on
+        self.tcp_keepalive = tcp_keepalive and keep_alive_on
+        self.handler_cancellation = handler_cancellation
+        self.debug = debug
+        self.logger = logger
+        self.secure_proxy_ssl_header = secure_proxy_ssl_header
+        self.server_field = encode_fields([("Server", server_header)]) if server_header else b""
+        self.closing = False
+        self._loop = loop
+        self._clock: Clock | None = None
+        self._connections: set[HTTPConnection] = set()
+        self._abandoned: set[HTTPConnection] = set()
+        self._empty: asyncio.Future[None] | None = None
+
+    def __call__(self) -> HTTPConnection:
+        """The protocol of a new connection: what `loop.create_server` calls."""
+        return HTTPConnection(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {len(self._connections)} connections{' closing' if self.closing else ''}>"
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that serves."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of all connections."""
+        if self._clock is None:
+            limits = self.limits
+            timeouts = (
+                limits.head_timeout,
+                limits.body_timeout,
+                limits.keepalive_timeout,
+                limits.write_timeout,
+                limits.lingering_time,
+            )
+            self._clock = Clock(self.loop, self._connections, timeouts, self.server_field)
+        return self._clock
+
+    @property
+    def connections(self) -> list[HTTPConnection]:
+        """The open connections."""
+        return list(self._connections)
+
+    # -- what connections tell (ServerView) ------------------------------------------------------------------------
+
+    def connection_opened(self, connection: HTTPConnection) -> None:
+        """A client has connected."""
+        self._connections.add(connection)
+        self.clock.start()
+        for notify in self.observers.connection_opened:
+            notify(connection.peername)
+
+    def connection_closed(self, connection: HTTPConnection) -> None:
+        """A socket is closed; its handler may still run."""
+        self._connections.discard(connection)
+        if connection.busy:
+            self._abandoned.add(connection)
+        for notify in self.observers.connection_closed:
+            notify(connection.peername)
+        self._check_empty()
+
+    def exchange_ended(self, connection: HTTPConnection) -> None:
+        """The handler of a closed connection has ended too."""
+        self._abandoned.discard(connection)
+        self._check_empty()
+
+    def _check_empty(self) -> None:
+        if self._empty is not None and not self._empty.done() and not self._connections and not self._abandoned:
+            self._empty.set_result(None)
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def close_idle(self) -> None:
+        """Begin to end: idle connections close now, busy ones after their response. `shutdown` waits for them."""
+        self.closing = True
+        for connection in self.connections:
+            connection.stop()
+
+    async def shutdown(self, timeout: float | None = 60.0) -> None:
+        """End all connections; close the listeners first.
+
+        Idle connections close at once, busy ones after their response, which says `Connection: close`. When 90 % of
+        `timeout` (seconds; None is 60) are over, handlers that still run are cancelled and their connections cut.
+        """
+        timeout = 60.0 if timeout is None else timeout
+        self.close_idle()
+        try:
+            if not await self._wait_empty(timeout * 0.9):
+                await self._kill(timeout * 0.1)
+        finally:
+            if self._clock is not None:
+                self._clock.stop()
+
+    async def finish_connections(self, timeout: float | None = None) -> None:
+        """The name of `shutdown` in aiohttp 0.17."""
+        await self.shutdown(timeout)
+
+    async def _wait_empty(self, timeout: float) -> bool:
+        if not self._connections and not self._abandoned:
+            return True
+        self._empty = self.loop.create_future()
+        done, _ = await asyncio.wait([self._empty], timeout=timeout)
+        self._empty = None
+        return bool(done)
+
+    async def _kill(self, timeout: float) -> None:
+        rest = self._connections | self._abandoned
+        busy = sum(connection.busy for connection in rest)
+        self.logger.warning("Stopping: %d connections are cut, %d handlers cancelled", len(rest), busy)
+        for connection in rest:
+            connection.kill()
+        # A handler may clean up, but not for ever; and sockets need one turn of the loop to close.
+        if not await self._wait_empty(max(timeout, 0.1)):
+            self.logger.error("Stopping: %d handlers do not end when they are cancelled", len(self._abandoned))

@@ -1,0 +1,258 @@
+"""The way out of one response: what the roof writes with. One for each request, over the connection that carries it.
+
+Small writes are gathered and leave together: at a high-water mark, at the end, or when the turn of the loop ends, so
+that a stream of many small pieces costs few system calls on every loop, and a head never travels alone. How the
+content is framed is the ground's business; flow control is flow.py's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import Any, Protocol
+
+from aioweb.protocol.connection import Connection
+from aioweb.protocol.events import RequestHead
+from aioweb.protocol.framing import Framing
+from aioweb.server.clock import Clock
+from aioweb.server.errorpage import error_page
+from aioweb.server.flow import DRAINED, ClientDisconnectedError, Flow
+
+_GATHER = 65536
+"""Bytes that are gathered before they are handed to the transport; larger pieces are not copied together."""
+
+
+class Channel(Protocol):
+    """What a writer needs of the connection that carries its response."""
+
+    ground: Connection
+    flow: Flow
+    clock: Clock
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport | None
+    peername: Any
+
+    @property
+    def persistent(self) -> bool:
+        """This side wants the connection to persist after the exchange that is under way."""
+
+    @property
+    def secure_proxy_ssl_header(self) -> tuple[str, str] | None:
+        """The field that tells, behind a trusted proxy, that the client used TLS."""
+
+    @property
+    def server_field(self) -> bytes:
+        """The Server field line, or b""."""
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+
+    def write(self, octets: bytes) -> None:
+        """Hand octets to the transport. Raises ClientDisconnectedError."""
+
+
+class StreamWriter:
+    """Writes one response. Made by the connection for each request; when the exchange is over it is cut off.
+
+    Every method that writes acts at once and returns an awaitable that waits until the client has taken enough; it may
+    be dropped. All of them raise ClientDisconnectedError, a ConnectionResetError, when the client is gone.
+    """
+
+    __slots__ = ("_channel", "_flushing", "_gathered", "_gathered_size", "body_size", "head", "peername", "status")
+
+    def __init__(self, channel: Channel, head: RequestHead) -> None:
+        self._channel: Channel | None = channel
+        self.head = head
+        self.peername = channel.peername
+        self.status = 0
+        self.body_size = 0
+        self._gathered: list[bytes] | None = None
+        self._gathered_size = 0
+        self._flushing = False
+
+    # -- questions -------------------------------------------------------------------------------------------------
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """The transport of the connection; None when the client is gone or the exchange is over."""
+        return self._channel.transport if self._channel is not None else None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that serves this connection."""
+        return self._over().loop
+
+    @property
+    def default_fields(self) -> bytes:
+        """The Date and Server field lines."""
+        channel = self._channel
+        return channel.clock.default_fields if channel is not None else b""
+
+    @property
+    def date_field(self) -> bytes:
+        """The Date field line."""
+        return self._over().clock.date_field
+
+    @property
+    def server_field(self) -> bytes:
+        """The Server field line; b"" if the server does not tell its name."""
+        return self._over().server_field
+
+    @property
+    def secure_proxy_ssl_header(self) -> tuple[str, str] | None:
+        """Name and value of the field by which a trusted proxy says that the client used TLS; None without one."""
+        return self._channel.secure_proxy_ssl_header if self._channel is not None else None
+
+    @property
+    def started(self) -> bool:
+        """The head of the final response was sent."""
+        return self._channel is None or self._channel.ground.response_started
+
+    @property
+    def finished(self) -> bool:
+        """The whole response was sent."""
+        return self._channel is None or self._channel.ground.response_complete
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def send(self, status: int, reason: str, fields: bytes, body: bytes, *, close: bool = False) -> Awaitable[None]:
+        """Send a whole response in one write.
+
+        Args:
+            status, reason: the status line.
+            fields: field lines as `encode_fields` makes them, without those of framing.
+            body: the content; left out where none may be sent (HEAD, 204, 205, 304).
+            close: the connection is not to persist.
+        """
+        if len(body) > _GATHER:
+            self.send_head(status, reason, fields, len(body), close=close)
+            return self.write_eof(body)
+        channel = self._channel
+        if channel is None:
+            raise ClientDisconnectedError("the exchange is over")
+        octets = channel.ground.send_response(status, reason, fields, body, channel.persistent and not close)
+        self.status = status
+        self.body_size = len(body)
+        channel.write(octets)
+        return channel.flow.drain() if channel.flow.writing_paused else DRAINED
+
+    def send_head(
+        self,
+        status: int,
+        reason: str,
+        fields: bytes,
+        length: int | None,
+        *,
+        chunked: bool = False,
+        close: bool = False,
+    ) -> Framing:
+        """Send the head of a response; it leaves with the first content, or when the turn of the loop ends.
+
+        `length` is that of the content in bytes, None if it is not known (then it goes out in chunks, to HTTP/1.0
+        until the connection closes); `chunked` asks for chunks though the length may be known. Returns the framing.
+        """
+        channel = self._over()
+        octets, framing = channel.ground.send_head(
+            status, reason, fields, length, chunked=chunked, keep_alive=channel.persistent and not close
+        )
+        self.status = status
+        self._put(channel, octets)
+        return framing
+
+    def send_informational(self, status: int, fields: bytes = b"") -> None:
+        """Send an interim response (100, 103) at once. Raises RuntimeError after the final one has started."""
+        channel = self._over()
+        octets = channel.ground.send_informational(status, fields)
+        if octets:
+            channel.write(octets)
+
+    def write(self, data: bytes | bytearray | memoryview) -> Awaitable[None]:
+        """Send some content.
+
+        Raises RuntimeError before the head, after the end, and for content beyond the announced length.
+        """
+        channel = self._over()
+        octets = channel.ground.send_data(data)
+        if octets:
+            self.body_size += data.nbytes if isinstance(data, memoryview) else len(data)
+            self._put(channel, octets)
+        return channel.flow.drain()
+
+    def write_eof(
+        self, data: bytes | bytearray | memoryview = b"", trailers: Iterable[tuple[str, str]] = ()
+    ) -> Awaitable[None]:
+        """Send the last content, if any, and the end. A second call is harmless."""
+        if self.finished:
+            return self.drain()
+        channel = self._over()
+        if data:
+            self.write(data)
+        octets = channel.ground.send_end(trailers)
+        if octets:
+            self._put(channel, octets)
+        self._flush()
+        return channel.flow.drain()
+
+    def drain(self) -> Awaitable[None]:
+        """Hand over what was gathered; the awaitable waits until the client has taken enough."""
+        channel = self._over()
+        self._flush()
+        return channel.flow.drain()
+
+    def error_page(self, status: int, detail: str = "", exception: BaseException | None = None) -> tuple[str, bytes]:
+        """Content type and content of the page for an error, in the kind of text that the client accepts."""
+        return error_page(status, detail, exception, self.head.fields.headers.get("Accept"))
+
+    def abort(self) -> None:
+        """Cut the connection: the response has begun and cannot be completed, and the client must see that."""
+        if self._channel is not None:
+            self._channel.abort()
+
+    def cut_off(self) -> None:
+        """The exchange is over: whoever still holds this writer cannot write into the next response."""
+        if self._gathered is not None:
+            self._flush()
+        self._channel = None
+
+    def _over(self) -> Channel:
+        if self._channel is None:
+            raise ClientDisconnectedError("the exchange is over")
+        return self._channel
+
+    def _put(self, channel: Channel, octets: bytes | bytearray | memoryview) -> None:
+        """Gather octets. What is not bytes is copied: its owner may change it before it leaves."""
+        if channel.flow.lost:
+            raise ClientDisconnectedError("the client is gone")
+        if not isinstance(octets, bytes):
+            octets = bytes(octets)
+        if self._gathered is None:
+            self._gathered = [octets]
+        else:
+            self._gathered.append(octets)
+        self._gathered_size += len(octets)
+        if self._gathered_size >= _GATHER:
+            self._flush()
+        elif not self._flushing:
+            self._flushing = True
+            channel.loop.call_soon(self._flush_turn)
+
+    def _flush_turn(self) -> None:
+        self._flushing = False
+        self._flush()
+
+    def _flush(self) -> None:
+        gathered, self._gathered = self._gathered, None
+        if not gathered:
+            return
+        size, self._gathered_size = self._gathered_size, 0
+        channel = self._channel
+        if channel is None or channel.flow.lost:
+            return
+        if len(gathered) == 1:
+            channel.write(gathered[0])
+        elif size < 2 * _GATHER:
+            channel.write(b"".join(gathered))
+        else:
+            # The last piece is the large one that filled the measure: it is not worth a copy.
+            channel.write(b"".join(gathered[:-1]))
+            channel.write(gathered[-1])
