@@ -1,0 +1,381 @@
+"""Request: what a client asks, as a handler sees it.
+
+A request is made for every message, so making one stores a few references and computes nothing. Everything else is
+read when somebody asks: from the head in requesthead.py, from the content here. Nothing here points back to the
+request, so that it dies with its last reference.
+
+What a client gets wrong (a body over the limit, bad JSON, bytes that are no UTF-8) is an HTTPException of the 400s.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import ChainMap
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from copy import copy
+from types import MappingProxyType
+from typing import Any, Final, NoReturn, Protocol, TypeVar, overload
+
+import attrs
+from multidict import CIMultiDict, MultiDict, MultiDictProxy
+from yarl import URL
+
+from aioweb.protocol.encode import encode_fields
+from aioweb.protocol.events import RequestHead
+from aioweb.protocol.limits import Limits
+from aioweb.server.stream import EMPTY_BODY, BodyTooLarge, StreamReader
+from aioweb.server.writer import StreamWriter
+from aioweb.web.compat import RequestAliases
+from aioweb.web.exceptions import (
+    HTTPBadRequest,
+    HTTPRequestEntityTooLarge,
+    HTTPUnsupportedMediaType,
+)
+from aioweb.web.forms import MULTIPART, URLENCODED, FormField, decode_text, parse_form
+from aioweb.web.requesthead import RequestHeadView
+from aioweb.web.responsehead import HeadersLike
+from aioweb.web.state import StateKey
+
+_T = TypeVar("_T")
+_D = TypeVar("_D")
+_R = TypeVar("_R", bound="BaseRequest")
+
+_DEFAULT_LIMITS: Final = Limits()
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_SAME: Any = object()
+
+
+class RequestKey(StateKey[_T]):
+    """A typed key of the state of a request: `USER = RequestKey("user", User)`, then `request[USER]`."""
+
+    __slots__ = ()
+
+
+_Key = str | RequestKey[Any]
+
+
+class MatchInfo(Protocol):
+    """What a request knows of the router's answer: the decoded parts of the path, and where they lead."""
+
+    @property
+    def apps(self) -> Sequence[Any]:
+        """The applications that lead to the route, the outermost first."""
+
+    @property
+    def current_app(self) -> Any:
+        """The application that acts now: the one of the running middleware, or of the handler."""
+
+    @property
+    def route(self) -> Any:
+        """The route that matched."""
+
+    @property
+    def handler(self) -> Any:
+        """Its handler."""
+
+    def __getitem__(self, key: str) -> str: ...
+
+    def __contains__(self, key: object) -> bool: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def __len__(self) -> int: ...
+
+    @overload
+    def get(self, key: str, default: None = None, /) -> str | None: ...
+
+    @overload
+    def get(self, key: str, default: _D, /) -> str | _D: ...
+
+    def get(self, key: str, default: object = None, /) -> object:
+        """The part of that name, or the default."""
+
+    def keys(self) -> Iterable[str]:
+        """The names of the parts."""
+
+    def values(self) -> Iterable[str]:
+        """The parts."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Names and parts."""
+
+
+class _Unrouted(dict[str, str]):
+    """The match info of a request that no application has routed: no parts, no application."""
+
+    apps = ()
+    route = handler = None
+
+    @property
+    def current_app(self) -> NoReturn:
+        raise RuntimeError("this request was not routed, it has no application")
+
+
+_UNROUTED: Final[Any] = _Unrouted()
+
+
+class BaseRequest(RequestHeadView, RequestAliases, MutableMapping[_Key, Any]):
+    """A request without an application; see `Request`.
+
+    As a mapping it holds the state of this request, for middlewares and handlers, under str or `RequestKey`. Requests
+    are equal only to themselves, and true even without state.
+
+    Args:
+        head: the parsed head.
+        body: the content; `EMPTY_BODY` without one.
+        writer: where the response goes; it knows the connection.
+        limits: `client_max_size` and `client_max_fields` are taken from here.
+    """
+
+    __slots__ = ("__weakref__", "_body", "_form", "_state", "content", "match_info", "response_prepare_hooks")
+
+    POST_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE", "TRACE"})
+    """The methods whose content `post()` reads."""
+
+    def __init__(
+        self, head: RequestHead, body: StreamReader, writer: StreamWriter, limits: Limits = _DEFAULT_LIMITS
+    ) -> None:
+        self.head = head
+        self.content = body
+        """The content as a stream."""
+        self.writer = writer
+        self.limits = limits
+        self.match_info: MatchInfo = _UNROUTED
+        """The parts of the path and the route; set once the request was routed."""
+        self.response_prepare_hooks: Sequence[Callable[[Any, Any], Awaitable[object]]] = ()
+        """Called with request and response before the head of the response is sent."""
+        self._given = _NOTHING
+        self._known = None
+        self._state: dict[_Key, Any] | None = None
+        self._body: bytes | None = None
+        self._form: MultiDictProxy[FormField] | None = None
+
+    def __repr__(self) -> str:
+        # The path as it came: once decoded it may hold a line break, and a log a line that nobody wrote.
+        return f"<{type(self).__name__} {self.head.method} {self.head.path}>"
+
+    # -- state -----------------------------------------------------------------------------------------------------
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        return True
+
+    @overload
+    def __getitem__(self, key: RequestKey[_T]) -> _T: ...
+
+    @overload
+    def __getitem__(self, key: str) -> Any: ...
+
+    def __getitem__(self, key: _Key) -> Any:
+        if self._state is None:
+            raise KeyError(key)
+        return self._state[key]
+
+    @overload
+    def __setitem__(self, key: RequestKey[_T], value: _T) -> None: ...
+
+    @overload
+    def __setitem__(self, key: str, value: Any) -> None: ...
+
+    def __setitem__(self, key: _Key, value: Any) -> None:
+        if self._state is None:
+            self._state = {}
+        self._state[key] = value
+
+    def __delitem__(self, key: _Key) -> None:
+        if self._state is None:
+            raise KeyError(key)
+        del self._state[key]
+
+    def __iter__(self) -> Iterator[_Key]:
+        return iter(self._state or ())
+
+    def __len__(self) -> int:
+        return len(self._state or ())
+
+    @overload  # type: ignore[override]
+    def get(self, key: RequestKey[_T], default: None = None, /) -> _T | None: ...
+
+    @overload
+    def get(self, key: RequestKey[_T], default: _D, /) -> _T | _D: ...
+
+    @overload
+    def get(self, key: str, default: Any = None, /) -> Any: ...
+
+    def get(self, key: _Key, default: Any = None, /) -> Any:
+        """The value under `key`, or the default."""
+        return self._state.get(key, default) if self._state else default
+
+    # -- the content -----------------------------------------------------------------------------------------------
+
+    @property
+    def body_exists(self) -> bool:
+        """The client announced content."""
+        return self.content is not EMPTY_BODY
+
+    @property
+    def can_read_body(self) -> bool:
+        """There is content that was not read from the stream yet, or it may still come."""
+        return not self.content.at_eof()
+
+    @property
+    def has_body(self) -> bool:
+        """The same as `can_read_body`."""
+        return not self.content.at_eof()
+
+    async def read(self) -> bytes:
+        """The content, kept for the next call.
+
+        Raises HTTPRequestEntityTooLarge when it passes `client_max_size`, at once if it is announced to.
+        """
+        if self._body is None:
+            limit = self.client_max_size
+            length = self.head.fields.content_length
+            if length is not None and 0 < limit < length:
+                raise HTTPRequestEntityTooLarge(limit, length)
+            try:
+                self._body = await self.content.collect(limit)
+            except BodyTooLarge as error:
+                raise HTTPRequestEntityTooLarge(error.max_size, error.actual_size)
+        return self._body
+
+    async def text(self) -> str:
+        """The content as text, in the charset of Content-Type or UTF-8. Raises HTTPBadRequest if it is not of it."""
+        return decode_text(await self.read(), self.charset)
+
+    async def json(
+        self, *, loads: Callable[[str], Any] = json.loads, loader: Callable[[str], Any] | None = None
+    ) -> Any:
+        """The content read as JSON by `loads`; `loader` is its name in aiohttp 0.17.
+
+        Raises HTTPBadRequest for what `loads` refuses with a ValueError, and for what is nested too deeply.
+        """
+        text = await self.text()
+        try:
+            return (loader or loads)(text)
+        except (ValueError, RecursionError):
+            raise HTTPBadRequest(text="400: the content is not valid JSON")
+
+    @property
+    def form(self) -> MultiDictProxy[FormField] | None:
+        """What `post()` has returned; None before."""
+        return self._form
+
+    async def post(self) -> MultiDictProxy[FormField]:
+        """The fields of the form in the content, kept for the next call.
+
+        Empty for a method without a form, and for another content type than that of a form. Raises
+        HTTPRequestEntityTooLarge for too much content or too many fields, HTTPBadRequest for what is not of its
+        charset, and HTTPUnsupportedMediaType for multipart/form-data, which is not read yet.
+        """
+        if self._form is None:
+            self._form = MultiDictProxy(await self._read_form())
+        return self._form
+
+    async def _read_form(self) -> MultiDict[FormField]:
+        if self.method not in self.POST_METHODS:
+            return MultiDict()
+        content_type = self.content_type
+        if content_type == MULTIPART:
+            raise HTTPUnsupportedMediaType(text="415: multipart/form-data is not read yet")
+        # An empty Content-Type, as opposed to none, has been taken for a form since aiohttp 0.17.
+        if content_type == URLENCODED or self.headers.get("Content-Type") == "":
+            return parse_form(await self.read(), self.charset, self.client_max_fields)
+        return MultiDict()
+
+    async def release(self) -> None:
+        """Read what is left of the content, and drop it."""
+        await self.content.skip()
+
+    # -- a request that differs ------------------------------------------------------------------------------------
+
+    def clone(
+        self: _R,
+        *,
+        method: str = _SAME,
+        rel_url: str | URL = _SAME,
+        headers: HeadersLike = _SAME,
+        scheme: str = _SAME,
+        host: str = _SAME,
+        remote: str = _SAME,
+        client_max_size: int = _SAME,
+        client_max_fields: int = _SAME,
+    ) -> _R:
+        """A request that differs in what is given, for middlewares to hand on.
+
+        It shares the content, the writer and the route, and has a copy of the state. An absolute `rel_url` brings its
+        host along. New `headers` do not change how the content is framed.
+
+        Raises RuntimeError when the content was read already, ValueError for headers that cannot be sent.
+        """
+        if self._body:
+            raise RuntimeError("Cannot clone request after reading its content")
+        head = self.head
+        if headers is not _SAME:
+            head = _with_headers(head, CIMultiDict(headers))
+        if rel_url is not _SAME:
+            head = _with_url(head, rel_url)
+        if method is not _SAME:
+            head = attrs.evolve(head, method=method)
+        given = {
+            "scheme": scheme,
+            "host": host,
+            "remote": remote,
+            "client_max_size": client_max_size,
+            "client_max_fields": client_max_fields,
+        }
+        clone = copy(self)
+        clone.head = head
+        clone._given = {**self._given, **{name: value for name, value in given.items() if value is not _SAME}}
+        clone._known = clone._form = None
+        clone._state = None if self._state is None else dict(self._state)
+        return clone
+
+
+class Request(BaseRequest):
+    """What a handler gets. Made for each message of a client; lives until its response was sent."""
+
+    __slots__ = ()
+
+    @property
+    def app(self) -> Any:
+        """The application that acts now: in a middleware of an outer application, the outer one."""
+        return self.match_info.current_app
+
+    @property
+    def config_dict(self) -> Mapping[Any, Any]:
+        """The state of `app`, and behind it the state of the applications around it, read-only."""
+        apps = list(self.match_info.apps)
+        while apps[-1] is not self.app:
+            apps.pop()
+        return MappingProxyType(ChainMap(*reversed(apps)))
+
+    def url_for(self, name: str, **parts: object) -> URL:
+        """The URL of the route with that name, as `app` sees names; see `Application.url_for`."""
+        url: URL = self.app.url_for(name, **parts)
+        return url
+
+
+def _with_headers(head: RequestHead, headers: CIMultiDict[str]) -> RequestHead:
+    """The head with other fields; what they say of framing and persistence stays, for the message stays."""
+    raw = encode_fields(headers.items()) + b"\r\n"
+    host = headers.get("Host")
+    authority = host if head.authority == head.fields.host else head.authority
+    return attrs.evolve(head, fields=attrs.evolve(head.fields, raw=raw, host=host), authority=authority)
+
+
+def _with_url(head: RequestHead, url: str | URL) -> RequestHead:
+    """The head with another target."""
+    if isinstance(url, str):
+        # A path that begins with two slashes is a path; URL() would take it for a host.
+        url = URL(f"http://relative{url}").relative() if url.startswith("/") else URL(url)
+    path, query = url.raw_path, url.raw_query_string
+    return attrs.evolve(
+        head,
+        target=f"{path}?{query}" if query else path,
+        path=path,
+        query=query,
+        authority=url.raw_authority if url.absolute else head.authority,
+    )
