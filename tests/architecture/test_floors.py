@@ -32,7 +32,8 @@ ORDER = {
     "server": words("observe flow clock access stream errorpage writer connection server sites"),
     "web": words("""
         signals state compat fieldview responsehead response exceptions parts forms requesthead request views
-        paths routes domains fileresponse resources static routedef router middlewares websocket handler application runner
+        paths routes domains fileresponse resources static routedef routeindex router middlewares websocket
+        handler application runner
     """),
 }
 FOUNDATION = {"_version", "hdrs", "log"}
