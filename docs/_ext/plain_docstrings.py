@@ -1,8 +1,9 @@
 """Lets docstrings stay plain text: sections as Google writes them, drawings and code as they stand.
 
-An indented block after an empty line is literal; reStructuredText would ask for a `::` before it, and would run the
-lines of a tree or a table together without. `Args:`, `Returns:` and `Raises:` become lists of fields, but not in
-attributes and properties: there the word before a colon is prose (napoleon as an extension takes it for a type).
+An asterisk is an asterisk. An indented block after an empty line is literal; reStructuredText would ask for a `::`
+before it, and would run the lines of a tree or a table together without. `Args:`, `Returns:` and `Raises:` become lists
+of fields, but not in attributes and properties: there the word before a colon is prose (napoleon as an extension takes
+it for a type).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from sphinx.ext.napoleon import Config, GoogleDocstring
 
 # What owns the indented block below it: a list item, a field, a directive, a section, a literal block's colons.
 OWNER = re.compile(r"[-*+•] |\d+[.)] |:\w|\.\. |[A-Z][\w ]*:$|.*::$")
+# Code between backticks, which is kept, or an asterisk that begins no list item.
+ASTERISK = re.compile(r"(`[^`]*`)|(?<!^)\*|^\*(?! )")
 SECTIONS = Config(napoleon_numpy_docstring=False)
 
 
@@ -35,9 +38,19 @@ def literal_blocks(lines: list[str]) -> list[str]:
     return result
 
 
+def plain_asterisks(lines: list[str]) -> list[str]:
+    """The same lines without emphasis: `*.example.org` and `*args` are meant as they stand."""
+    result: list[str] = []
+    in_literal = False
+    for line in lines:
+        in_literal = (in_literal and (not line.strip() or line.startswith(" "))) or line.endswith("::")
+        result.append(line if in_literal else ASTERISK.sub(lambda found: found[1] or r"\*", line))
+    return result
+
+
 def process(app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
     """What autodoc calls for each docstring; `lines` is changed in place."""
-    lines[:] = literal_blocks(lines)
+    lines[:] = plain_asterisks(literal_blocks(lines))
     if what not in {"attribute", "property", "data"}:
         lines[:] = GoogleDocstring(lines, SECTIONS, app, what, name, obj, options).lines()
 
