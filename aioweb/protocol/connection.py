@@ -178,6 +178,11 @@ class Connection:
         return self._sending is Sending.DONE
 
     @property
+    def persists(self) -> bool:
+        """The response says that the connection persists, and nothing that came in forbids it."""
+        return self._framing is not None and self._framing.keep_alive and self._receiving is not Receiving.FAILED
+
+    @property
     def reusable(self) -> bool:
         """Both messages are complete, and the connection persists: `start_next_cycle` may be called."""
         return (

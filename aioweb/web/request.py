@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from types import MappingProxyType
 from typing import Any, Final, NoReturn, Protocol, TypeVar, overload
@@ -34,7 +34,7 @@ from aioweb.web.exceptions import (
 from aioweb.web.forms import MULTIPART, URLENCODED, FormField, decode_text, parse_form
 from aioweb.web.requesthead import RequestHeadView
 from aioweb.web.responsehead import HeadersLike
-from aioweb.web.state import StateKey
+from aioweb.web.state import NO_STATE, StateKey, StateMapping
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -49,9 +49,6 @@ class RequestKey(StateKey[_T]):
     """A typed key of the state of a request: `USER = RequestKey("user", User)`, then `request[USER]`."""
 
     __slots__ = ()
-
-
-_Key = str | RequestKey[Any]
 
 
 class MatchInfo(Protocol):
@@ -72,6 +69,10 @@ class MatchInfo(Protocol):
     @property
     def handler(self) -> Any:
         """Its handler."""
+
+    @property
+    def http_exception(self) -> Any:
+        """The 404 or 405 that the handler raises if nothing was found; None if something was."""
 
     def __getitem__(self, key: str) -> str: ...
 
@@ -104,7 +105,7 @@ class _Unrouted(dict[str, str]):
     """The match info of a request that no application has routed: no parts, no application."""
 
     apps = ()
-    route = handler = None
+    route = handler = http_exception = None
 
     @property
     def current_app(self) -> NoReturn:
@@ -114,7 +115,7 @@ class _Unrouted(dict[str, str]):
 _UNROUTED: Final[Any] = _Unrouted()
 
 
-class BaseRequest(RequestHeadView, RequestAliases, MutableMapping[_Key, Any]):
+class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
     """A request without an application; see `Request`.
 
     As a mapping it holds the state of this request, for middlewares and handlers, under str or `RequestKey`. Requests
@@ -146,67 +147,13 @@ class BaseRequest(RequestHeadView, RequestAliases, MutableMapping[_Key, Any]):
         """Called with request and response before the head of the response is sent."""
         self._given = _NOTHING
         self._known = None
-        self._state: dict[_Key, Any] | None = None
+        self._state = NO_STATE
         self._body: bytes | None = None
         self._form: MultiDictProxy[FormField] | None = None
 
     def __repr__(self) -> str:
         # The path as it came: once decoded it may hold a line break, and a log a line that nobody wrote.
         return f"<{type(self).__name__} {self.head.method} {self.head.path}>"
-
-    # -- state -----------------------------------------------------------------------------------------------------
-
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
-
-    def __bool__(self) -> bool:
-        return True
-
-    @overload
-    def __getitem__(self, key: RequestKey[_T]) -> _T: ...
-
-    @overload
-    def __getitem__(self, key: str) -> Any: ...
-
-    def __getitem__(self, key: _Key) -> Any:
-        if self._state is None:
-            raise KeyError(key)
-        return self._state[key]
-
-    @overload
-    def __setitem__(self, key: RequestKey[_T], value: _T) -> None: ...
-
-    @overload
-    def __setitem__(self, key: str, value: Any) -> None: ...
-
-    def __setitem__(self, key: _Key, value: Any) -> None:
-        if self._state is None:
-            self._state = {}
-        self._state[key] = value
-
-    def __delitem__(self, key: _Key) -> None:
-        if self._state is None:
-            raise KeyError(key)
-        del self._state[key]
-
-    def __iter__(self) -> Iterator[_Key]:
-        return iter(self._state or ())
-
-    def __len__(self) -> int:
-        return len(self._state or ())
-
-    @overload  # type: ignore[override]
-    def get(self, key: RequestKey[_T], default: None = None, /) -> _T | None: ...
-
-    @overload
-    def get(self, key: RequestKey[_T], default: _D, /) -> _T | _D: ...
-
-    @overload
-    def get(self, key: str, default: Any = None, /) -> Any: ...
-
-    def get(self, key: _Key, default: Any = None, /) -> Any:
-        """The value under `key`, or the default."""
-        return self._state.get(key, default) if self._state else default
 
     # -- the content -----------------------------------------------------------------------------------------------
 
@@ -352,7 +299,7 @@ class Request(BaseRequest):
             apps.pop()
         return MappingProxyType(ChainMap(*reversed(apps)))
 
-    def url_for(self, name: str, **parts: object) -> URL:
+    def url_for(self, name: str, /, **parts: object) -> URL:
         """The URL of the route with that name, as `app` sees names; see `Application.url_for`."""
         url: URL = self.app.url_for(name, **parts)
         return url

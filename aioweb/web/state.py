@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 _T = TypeVar("_T")
+_D = TypeVar("_D")
 
 NO_STATE: Final[Mapping[Any, Any]] = MappingProxyType({})
 """The storage of everything that keeps nothing."""
@@ -48,7 +49,12 @@ else:
 
 
 class StateMapping(_Methods):
-    """Mixin: the object is a mutable mapping, keyed by str or by a typed key; always true, equal only to itself."""
+    """Mixin: the object is a mutable mapping, keyed by str or by a typed key; always true, equal only to itself.
+
+    A class with slots names `_state` among them and sets it to NO_STATE.
+    """
+
+    __slots__ = ()
 
     _state: Mapping[Any, Any] = NO_STATE
 
@@ -76,6 +82,19 @@ class StateMapping(_Methods):
         if not isinstance(self._state, dict):
             raise KeyError(key)
         del self._state[key]
+
+    @overload
+    def get(self, key: StateKey[_T], default: None = None, /) -> _T | None: ...
+
+    @overload
+    def get(self, key: StateKey[_T], default: _D, /) -> _T | _D: ...
+
+    @overload
+    def get(self, key: Any, default: Any = None, /) -> Any: ...
+
+    def get(self, key: Any, default: Any = None, /) -> Any:
+        """The value under `key`, or the default."""
+        return self._state.get(key, default)
 
     def __len__(self) -> int:
         return len(self._state)

@@ -1,0 +1,422 @@
+"""Application: routes, middlewares, signals and state, and what a server calls for it.
+
+An application is filled, then frozen when it starts; from then on routes, middlewares and signals stay as they are,
+and the chain of middlewares is composed, once. State stays open: it belongs to the user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, TypeVar
+
+import attrs
+from yarl import URL
+
+from aioweb.log import access_logger, web_logger
+from aioweb.protocol.limits import Limits
+from aioweb.server.access import AccessLogger, access_observer
+from aioweb.server.observe import Observer, Observers
+from aioweb.server.server import Server
+from aioweb.web.compat import ApplicationAliases, split_options
+from aioweb.web.domains import Domain, MaskDomain
+from aioweb.web.handler import make_handler, meet_expectation
+from aioweb.web.middlewares import Handler, Middleware, Middlewares, compose
+from aioweb.web.request import Request
+from aioweb.web.resources import MatchedSubAppResource, PrefixedSubAppResource
+from aioweb.web.response import StreamResponse
+from aioweb.web.routedef import AbstractRouteDef
+from aioweb.web.router import AbstractRouter, UrlDispatcher
+from aioweb.web.routes import AbstractResource, UrlMappingMatchInfo
+from aioweb.web.signals import FreezableList, Signal
+from aioweb.web.state import StateKey, StateMapping
+from aioweb.web.views import prepare_handler
+
+_T = TypeVar("_T")
+
+_DEFAULT_LIMITS: Final = Limits()
+
+
+class AppKey(StateKey[_T]):
+    """A typed key of the state of an application: `DB = AppKey("db", Engine)`, then `app[DB]`."""
+
+
+class CleanupError(RuntimeError):
+    """Several things went wrong while an application was cleaned up; `exceptions` lists them."""
+
+    def __init__(self, message: str, exceptions: list[BaseException]) -> None:
+        super().__init__(message, exceptions)
+        self.exceptions = exceptions
+
+
+class Application(ApplicationAliases, StateMapping):
+    """A web application: a mapping of state, a router, middlewares and signals.
+
+    Args:
+        loop: accepted for old code; an application needs none.
+        router: where requests are routed; by default a new UrlDispatcher.
+        logger: where failures of handlers are told.
+        middlewares: outermost first; `app.middlewares` is the same list and open until the start.
+        handler_factory: `factory(app, router, **options)` makes what `make_handler` returns.
+        handler_args: options for `make_handler` that a runner passes on.
+        client_max_size: content that `request.read()` and its kin collect, bytes; 0 is no limit; None leaves it to
+            `limits`.
+        limits: sizes and deadlines of requests to this application.
+        debug: show tracebacks in error pages; None asks the loop, when the application starts.
+
+    Raises TypeError for a middleware that is none, and for a router that is no AbstractRouter.
+    """
+
+    def __init__(
+        self,
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+        router: AbstractRouter | None = None,
+        logger: logging.Logger = web_logger,
+        middlewares: Iterable[Middleware] = (),
+        handler_factory: Callable[..., Any] | None = None,
+        handler_args: dict[str, Any] | None = None,
+        client_max_size: int | None = None,
+        limits: Limits = _DEFAULT_LIMITS,
+        debug: bool | None = None,
+    ) -> None:
+        if router is not None and not isinstance(router, AbstractRouter):
+            raise TypeError(f"router must be an AbstractRouter, not {router!r}")
+        self._loop = loop
+        self._router = router if router is not None else UrlDispatcher()
+        self.logger = logger
+        """Where failures of handlers are told."""
+        self._middlewares = Middlewares(middlewares)
+        self._handler_factory = handler_factory or default_handler_factory
+        self.handler_args: dict[str, Any] = dict(handler_args or {})
+        """Options for `make_handler` that a runner passes on."""
+        self.limits = limits if client_max_size is None else attrs.evolve(limits, client_max_size=client_max_size)
+        """Sizes and deadlines; `make_handler` may change them for its server."""
+        self._debug = debug
+        self.observers: FreezableList[Observer] = FreezableList(what="list of observers")
+        """Who is told of every request's life; open until the start."""
+        self.on_startup: Signal[Any] = Signal(self, "on_startup")
+        """Called with the application when it starts."""
+        self.on_shutdown: Signal[Any] = Signal(self, "on_shutdown")
+        """Called with the application when it stops, before the requests in flight have ended."""
+        self.on_cleanup: Signal[Any] = Signal(self, "on_cleanup")
+        """Called with the application when everything has ended."""
+        self.on_response_prepare: Signal[Any] = Signal(self, "on_response_prepare")
+        """Called with request and response before the head of each response is sent."""
+        self.cleanup_ctx: FreezableList[Callable[[Application], Any]] = FreezableList(what="list of cleanup contexts")
+        """Asynchronous generators with one yield, or context managers: what comes up with the application, and ends
+        in reverse order."""
+        self._open_contexts: list[Any] = []
+        self._subapps: list[Application] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._finishers = []
+        self._frozen = False
+        self._is_subapp = False
+        self._match: Callable[..., Any] | None = None
+        self._request_routed: tuple[Callable[..., None], ...] = ()
+        self._chain: Handler | None = None
+        self._hooks: tuple[Callable[..., Awaitable[Any]], ...] = ()
+        self._composing: asyncio.Task[None] | None = None
+        self._seam = Observers(())
+
+    def __call__(self) -> Application:
+        """The application itself: what gunicorn calls."""
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} 0x{id(self):x}>"
+
+    # -- what it is made of ----------------------------------------------------------------------------------------
+
+    @property
+    def router(self) -> UrlDispatcher:
+        """The router. Typed as the default one; it may be another AbstractRouter that was given."""
+        return self._router  # type: ignore[return-value]
+
+    @property
+    def middlewares(self) -> Middlewares:
+        """The list of middlewares, outermost first; open until the start."""
+        return self._middlewares
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that was given, else the running one. RuntimeError without either."""
+        return self._loop if self._loop is not None else asyncio.get_running_loop()
+
+    @property
+    def debug(self) -> bool:
+        """Error pages show tracebacks."""
+        if self._debug is None:
+            try:
+                return self.loop.get_debug()
+            except RuntimeError:
+                return False
+        return self._debug
+
+    @property
+    def frozen(self) -> bool:
+        """Routes and middlewares are final."""
+        return self._frozen
+
+    def add_routes(self, routes: Iterable[AbstractRouteDef]) -> list[Any]:
+        """Register a table of routes; returns the routes. See `UrlDispatcher.add_routes`."""
+        return self.router.add_routes(routes)
+
+    def add_subapp(self, prefix: str, subapp: Application, *, name: str | None = None) -> PrefixedSubAppResource:
+        """Serve an application under a path prefix.
+
+        With `name`, its routes are found as "name:route" by `url_for`. Raises ValueError for a prefix that is none,
+        RuntimeError if either application has started.
+        """
+        if not isinstance(prefix, str):
+            raise TypeError(f"the prefix must be a str, not {prefix!r}")
+        prefix = prefix.rstrip("/")
+        if not prefix.startswith("/"):
+            raise ValueError(f"the prefix must begin with a slash and name a path, not {prefix!r}")
+        resource = PrefixedSubAppResource(prefix, subapp, name=name)
+        self._adopt(subapp, resource)
+        return resource
+
+    def add_domain(self, domain: str, subapp: Application, *, name: str | None = None) -> MatchedSubAppResource:
+        """Serve an application for a host, such as "api.example.org" or "*.example.org"."""
+        if not isinstance(domain, str):
+            raise TypeError(f"the domain must be a str, not {domain!r}")
+        rule = MaskDomain(domain) if "*" in domain else Domain(domain)
+        resource = MatchedSubAppResource(rule, subapp, name=name)
+        self._adopt(subapp, resource)
+        return resource
+
+    def _adopt(self, subapp: Application, resource: AbstractResource) -> None:
+        if self._frozen:
+            raise RuntimeError("an application that has started takes no sub-application")
+        if not isinstance(subapp, Application) or subapp.frozen or subapp._is_subapp:
+            raise RuntimeError(f"{subapp!r} has started, or is a sub-application already")
+        subapp._is_subapp = True
+        self.router.register_resource(resource)
+        self._subapps.append(subapp)
+        self.on_startup.append(lambda _: subapp.startup())
+        self.on_shutdown.append(lambda _: subapp.shutdown())
+        self.on_cleanup.append(lambda _: subapp.cleanup())
+
+    def url_for(self, name: str, /, **parts: object) -> URL:
+        """The URL of a named route: "name", or "subapp:name" across sub-applications.
+
+        Raises KeyError for an unknown name, or a part that is missing.
+        """
+        return self.router.find_named(name).url_for(**parts)
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def freeze(self) -> None:
+        """Make routes, middlewares, signals and observers final. The start does it."""
+        if self._frozen:
+            return
+        self._frozen = True
+        self._router.freeze()
+        self._middlewares.freeze()
+        self.observers.freeze()
+        self.cleanup_ctx.freeze()
+        for signal in (self.on_startup, self.on_shutdown, self.on_cleanup, self.on_response_prepare):
+            signal.freeze()
+        for subapp in self._subapps:
+            subapp.freeze()
+
+    async def startup(self) -> None:
+        """Start: freeze, compose the middlewares, open the cleanup contexts, send `on_startup`."""
+        self.freeze()
+        await self.compose()
+        for context in self.cleanup_ctx:
+            opened = _as_context(context(self))
+            await opened.__aenter__()
+            self._open_contexts.append(opened)
+        await self.on_startup.send(self)
+
+    async def shutdown(self) -> None:
+        """Say that the application stops: send `on_shutdown`. Requests in flight are still being answered."""
+        await self.on_shutdown.send(self)
+
+    async def cleanup(self) -> None:
+        """End: wait for spawned tasks, close the contexts in reverse, send `on_cleanup`, run finish callbacks.
+
+        Everything is tried; one error is raised as it is, several as a CleanupError.
+        """
+        errors: list[BaseException] = []
+        await self._end_tasks()
+        while self._open_contexts:
+            try:
+                await self._open_contexts.pop().__aexit__(None, None, None)
+            except Exception as error:
+                errors.append(error)
+        try:
+            await self.on_cleanup.send(self)
+        except Exception as error:
+            errors.append(error)
+        await self.run_finishers()
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise CleanupError("Several errors while cleaning up", errors)
+
+    def spawn(self, coro: Any, *, name: str | None = None) -> asyncio.Task[Any]:
+        """Run a coroutine in the background as a task of this application.
+
+        The application holds it, logs its failure once, survives the client that caused it, and waits for it when it
+        stops (then cancels it, after `limits.lingering_time` seconds).
+        """
+        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(coro, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.logger.error("Background task %s has failed", task.get_name(), exc_info=error)
+            for notify in self._seam.task_failed:
+                notify(task, error)
+
+    async def _end_tasks(self) -> None:
+        tasks = set(self._tasks)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self.limits.lingering_time)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    def make_handler(self, **options: Any) -> Any:
+        """Make what `loop.create_server()` calls, and freeze the application.
+
+        Args, all optional and keyword-only, beside those of `Server`:
+            limits: a `Limits`; single limits may be given by the names of aiohttp: keepalive_timeout (or keep_alive),
+                timeout (of the head), lingering_time, max_line_size, max_field_size, max_headers, read_bufsize,
+                client_max_size.
+            access_log: the logger of the access log, None for none.
+            access_log_class: a subclass of AbstractAccessLogger, or an instance.
+            access_log_format: its format.
+            observers: further observers.
+            loop, debug, logger, tcp_keepalive, keep_alive_on, handler_cancellation, secure_proxy_ssl_header,
+                server_header: see `Server`.
+            host, port, log, timeout_ceil_threshold, auto_decompress: accepted for old code.
+
+        Raises TypeError for an option that nobody knows, ValueError for an impossible limit.
+        """
+        return self._handler_factory(self, self._router, **options)
+
+    async def compose(self) -> None:
+        """Compose the chain of middlewares, once. The start does it; a server without a start, at its first request."""
+        if self._composing is None:
+            self._composing = asyncio.get_running_loop().create_task(self._compose())
+        await asyncio.shield(self._composing)
+
+    async def _compose(self) -> None:
+        self.freeze()
+        for subapp in self._subapps:
+            await subapp.compose()
+        router = self._router
+        if isinstance(router, UrlDispatcher):
+            for resource in router.resources():
+                # The routes of a sub-application belong to it: they were composed with it.
+                for route in () if isinstance(resource, PrefixedSubAppResource) else resource:
+                    if route.middlewares:
+                        route.call = await compose(self, route.middlewares, route.call)
+            if type(router).resolve is UrlDispatcher.resolve and not router.needs_resolve:
+                self._match = router.match
+        if self.on_response_prepare:
+            self._hooks = (self.on_response_prepare.send,)
+        if not self._subapps and not self._middlewares:
+            self._chain = _call
+            return
+        self._chain = await compose(self, self._middlewares, self._dispatch)
+
+    def use_observers(self, observers: Observers) -> None:
+        """Tell these observers, from now on, what the application has to tell. `make_handler` calls it."""
+        self._seam = observers
+        self._request_routed = observers.request_routed
+        for subapp in self._subapps:
+            subapp.use_observers(observers)
+
+    async def respond(self, request: Request) -> StreamResponse:
+        """Answer a request: route it, meet its expectation, and run the chain that leads to its handler."""
+        if self._chain is None:
+            await self.compose()
+        head = request.head
+        if self._match is not None:
+            match_info: Any = self._match(head.method, head.path, head.authority)
+        else:
+            match_info = await self._router.resolve(request)
+        match_info.add_app(self)
+        request.match_info = match_info
+        for notify in self._request_routed:
+            notify(request)
+        if self._hooks:
+            request.response_prepare_hooks = self._hooks
+        if head.fields.expect is not None and match_info.http_exception is None:
+            refusal = await meet_expectation(request, match_info.expect_handler)
+            if refusal is not None:
+                return refusal
+        assert self._chain is not None, "compose() makes the chain"
+        return await self._chain(request)
+
+    async def _dispatch(self, request: Request) -> StreamResponse:
+        """The innermost of this application's chain: into the sub-application that was routed to, or to the handler."""
+        match_info: Any = request.match_info
+        apps = match_info.apps
+        if apps[-1] is self:
+            response: StreamResponse = await _call_of(match_info)(request)
+            return response
+        subapp: Application = apps[apps.index(self) + 1]
+        match_info.current_app = subapp
+        if subapp._hooks:
+            request.response_prepare_hooks = (*request.response_prepare_hooks, *subapp._hooks)
+        try:
+            assert subapp._chain is not None, "the chains of sub-applications are composed with that of their parent"
+            return await subapp._chain(request)
+        finally:
+            match_info.current_app = self
+
+
+async def _call(request: Request) -> StreamResponse:
+    """The chain of an application without middlewares and sub-applications."""
+    response: StreamResponse = await _call_of(request.match_info)(request)
+    return response
+
+
+def _call_of(match_info: Any) -> Handler:
+    """The handler, made to be awaited: ours are prepared at registration, those of another router here."""
+    if isinstance(match_info, UrlMappingMatchInfo):
+        return match_info.route.call
+    return prepare_handler(match_info.handler)
+
+
+def default_handler_factory(app: Application, router: AbstractRouter, **options: Any) -> Server:
+    """Make the server of an application: what `handler_factory` of `Application` replaces. See `make_handler`."""
+    app.freeze()
+    limits, rest = split_options(options.pop("limits", app.limits), options)
+    access_log = access_observer(
+        rest.pop("access_log_class", AccessLogger),
+        rest.pop("access_log", access_logger),
+        rest.pop("access_log_format", None),
+    )
+    own = [access_log] if access_log is not None else []
+    observers = Observers([*app.observers, *rest.pop("observers", ()), *own])
+    app.use_observers(observers)
+    logger = rest.pop("logger", app.logger)
+    debug = rest.pop("debug", app.debug)
+    handler = make_handler(app.respond, Request, limits=limits, observers=observers, logger=logger, debug=debug)
+    return Server(handler, limits=limits, observers=observers, logger=logger, debug=debug, **rest)
+
+
+def _as_context(made: Any) -> AbstractAsyncContextManager[Any]:
+    """What a cleanup context function returned, as an asynchronous context manager."""
+    if isinstance(made, AbstractAsyncContextManager):
+        return made
+    if inspect.isasyncgen(made):
+        return asynccontextmanager(lambda: made)()
+    raise TypeError(f"a cleanup context is an asynchronous generator or context manager, not {made!r}")

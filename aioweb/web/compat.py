@@ -1,0 +1,162 @@
+"""The names of aiohttp 0.17, each a thin alias of the modern one. Mixins: the modern classes inherit them.
+
+Nothing of the project uses these names itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+import attrs
+from multidict import MultiDictProxy
+
+from aioweb.protocol.limits import Limits
+from aioweb.server.stream import StreamReader
+
+
+class _Request(Protocol):
+    @property
+    def content(self) -> StreamReader: ...
+
+    @property
+    def form(self) -> MultiDictProxy[str] | None: ...
+
+    @property
+    def query(self) -> MultiDictProxy[str]: ...
+
+
+class RequestAliases:
+    """0.17 names of a request. (`json(loader=)` is an argument of the modern method.)"""
+
+    __slots__ = ()
+
+    @property
+    def GET(self: _Request) -> MultiDictProxy[str]:
+        """`query`."""
+        return self.query
+
+    @property
+    def POST(self: _Request) -> MultiDictProxy[str]:
+        """What `post()` returned. RuntimeError before it was awaited."""
+        if self.form is None:
+            raise RuntimeError("request.POST is there after `await request.post()`")
+        return self.form
+
+    @property
+    def payload(self: _Request) -> StreamReader:
+        """`content`."""
+        return self.content
+
+
+_Writer = TypeVar("_Writer", covariant=True)
+
+
+class _Response(Protocol[_Writer]):
+    @property
+    def prepared(self) -> bool: ...
+
+    def prepare(self, request: Any) -> Awaitable[_Writer]: ...
+
+
+class ResponseAliases:
+    """0.17 names of a response. (`write` and `write_eof` serve both generations, they act at once.)"""
+
+    @property
+    def started(self: _Response[object]) -> bool:
+        """`prepared`."""
+        return self.prepared
+
+    def start(self: _Response[_Writer], request: Any) -> _Writer:
+        """`prepare` as a plain call: it acts at once.
+
+        RuntimeError if an `on_response_prepare` hook has to wait for something, which only `await prepare()` can do.
+        """
+        steps = self.prepare(request).__await__()
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+        steps.close()
+        raise RuntimeError("an on_response_prepare hook has to wait: write `await response.prepare(request)`")
+
+
+class _Application(Protocol):
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+
+    async def cleanup(self) -> None: ...
+
+
+class ApplicationAliases:
+    """0.17 names of an application."""
+
+    _finishers: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]
+
+    def register_on_finish(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Call `func(app, *args, **kwargs)` when the application ends; await it if it can be awaited.
+
+        The last one registered is called first. Today: `on_cleanup` or `cleanup_ctx`.
+        """
+        if not callable(func):
+            raise TypeError(f"register_on_finish takes a callable, not {func!r}")
+        self._finishers.insert(0, (func, args, kwargs))
+
+    async def finish(self: _Application) -> None:
+        """`cleanup`."""
+        await self.cleanup()
+
+    async def run_finishers(self) -> None:
+        """Call what `register_on_finish` took, each once. Errors go to the loop's exception handler."""
+        while self._finishers:
+            func, args, kwargs = self._finishers.pop(0)
+            try:
+                result = func(self, *args, **kwargs)
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as exception:
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "Error in finish callback", "exception": exception, "application": self}
+                )
+
+
+_LIMIT_OF = {
+    "keep_alive": "keepalive_timeout",
+    "keepalive_timeout": "keepalive_timeout",
+    "timeout": "head_timeout",
+    "lingering_time": "lingering_time",
+    "max_line_size": "line",
+    "max_field_size": "field",
+    "max_headers": "fields",
+    "read_bufsize": "read_buffer",
+    "client_max_size": "client_max_size",
+    "client_max_fields": "client_max_fields",
+}
+_WITHOUT_EFFECT = {
+    "host",  # informational in 0.17
+    "port",
+    "log",
+    "timeout_ceil_threshold",  # deadlines are coarse here anyway
+    "auto_decompress",  # until request contents are decompressed at all
+}
+
+
+def split_options(limits: Limits, options: dict[str, Any]) -> tuple[Limits, dict[str, Any]]:
+    """Sort the keyword arguments of `make_handler`, in the spelling of either generation.
+
+    Returns the limits with what `options` says of them, and the other options under their modern names. A time of 0
+    means no deadline, as it did in 0.17. `max_headers` is a number of fields, as it is in aiohttp 3: the bytes that it
+    meant in 0.17 are `Limits.head`.
+    """
+    changes: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in _LIMIT_OF:
+            limit = _LIMIT_OF[name]
+            is_time = limit.endswith(("_timeout", "_time"))
+            changes[limit] = (value or None) if is_time else value
+        elif name not in _WITHOUT_EFFECT:
+            rest[name] = value
+    return attrs.evolve(limits, **changes), rest

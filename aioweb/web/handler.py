@@ -1,0 +1,171 @@
+"""One request's life on the roof, top to bottom. The file to read first.
+
+    answer               the request is made, answered, and its answer sent: every request passes here
+    ├── respond          the application's part: route, invite the content, run the chain
+    └── _recover         what becomes of an exception
+
+Below is the middle, which calls `answer(head, body, writer)` in a task of this request's own. Above are the handlers of
+the user. Whatever they raise ends here, as an answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, TypeVar
+
+from aioweb.log import server_logger
+from aioweb.protocol.errors import ProtocolError
+from aioweb.protocol.events import HttpVersion10, RequestHead
+from aioweb.protocol.limits import Limits
+from aioweb.server.access import AccessLogger, access_observer
+from aioweb.server.connection import Handler as ServerHandler
+from aioweb.server.flow import ClientDisconnectedError
+from aioweb.server.observe import Observer, Observers
+from aioweb.server.server import Server
+from aioweb.server.stream import BodyError, StreamReader
+from aioweb.server.writer import StreamWriter
+from aioweb.web.compat import split_options
+from aioweb.web.exceptions import HTTPException, HTTPExpectationFailed
+from aioweb.web.request import BaseRequest
+from aioweb.web.response import Response, StreamResponse
+
+_R = TypeVar("_R", bound=BaseRequest)
+
+_DEFAULT_LIMITS: Final = Limits()
+
+
+def make_handler(
+    respond: Callable[[_R], Awaitable[Any]],
+    request_class: Callable[[RequestHead, StreamReader, StreamWriter, Limits], _R],
+    *,
+    limits: Limits,
+    observers: Observers,
+    logger: logging.Logger,
+    debug: bool,
+) -> ServerHandler:
+    """Make what a server calls for each request: it answers with what `respond(request)` returns or raises."""
+    timed = observers.timed
+    request_started = observers.request_started
+    response_started = observers.response_started
+
+    async def answer(head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
+        request = request_class(head, body, writer, limits)
+        for notify in request_started:
+            notify(request)
+        started = writer.loop.time() if timed else 0.0
+        try:
+            try:
+                response = await respond(request)
+                if not isinstance(response, StreamResponse):
+                    raise TypeError(_explain_result(request, response))
+            except HTTPException as exception:
+                response = exception
+            except Exception as exception:
+                recovered = _recover(request, exception, observers, logger, debug)
+                if recovered is None:
+                    return
+                response = recovered
+            sent = response.finish(request)
+            for notify in response_started:
+                notify(request, response)
+            await sent
+        except ClientDisconnectedError:
+            for notify in observers.client_gone:
+                notify(request)
+            logger.debug("The client of %r is gone", request)
+            return
+        if timed:
+            seconds = writer.loop.time() - started
+            for notify in observers.response_sent:
+                notify(request, response, seconds)
+
+    return answer
+
+
+def _recover(
+    request: BaseRequest, exception: Exception, observers: Observers, logger: logging.Logger, debug: bool
+) -> Response | None:
+    """The answer to an exception that is no response; None if the answer had begun, then the connection is cut."""
+    writer = request.writer
+    if isinstance(exception, ClientDisconnectedError) and writer.transport is None:
+        raise exception
+    if isinstance(exception, (BodyError, ProtocolError)):
+        # The client broke its own content, or let us wait for it.
+        logger.debug("%r: %s", request, exception)
+        status, page = exception.status, writer.error_page(exception.status, str(exception))
+    else:
+        for notify in observers.request_failed:
+            notify(request, exception)
+        logger.error("Error handling %s %s", request.head.method, request.head.path, exc_info=exception)
+        status, page = 500, writer.error_page(500, exception=exception if debug else None)
+    if writer.started:
+        writer.abort()
+        return None
+    response = Response(status=status, body=page[1], headers={"Content-Type": page[0]})
+    response.force_close()
+    return response
+
+
+def _explain_result(request: BaseRequest, result: object) -> str:
+    handler = getattr(request.match_info, "handler", None)
+    said = "nothing: is a return statement missing?" if result is None else f"{result!r:.200}"
+    return f"the handler {handler!r} must return a response, it returned {said}"
+
+
+async def default_expect_handler(request: BaseRequest) -> StreamResponse | None:
+    """Invite the content that waits for an invitation (RFC 9110 section 10.1.1).
+
+    Writes `100 Continue` if the client waits for it and nothing of the content has arrived. Raises
+    HTTPExpectationFailed (417) for an expectation that nobody knows.
+    """
+    expect: Final = request.head.fields.expect
+    if expect != "100-continue":
+        raise HTTPExpectationFailed(text=f"Unknown Expect: {expect}")
+    if request.head.has_body and not request.content.total_bytes and not request.content.is_eof():
+        request.writer.send_informational(100)
+    return None
+
+
+async def meet_expectation(
+    request: BaseRequest, expect_handler: Callable[[Any], Awaitable[StreamResponse | None]] | None
+) -> StreamResponse | None:
+    """Run the expect handler of a route; a response from it refuses the content, and is the answer."""
+    # RFC 9110 section 10.1.1: a server MUST ignore the expectation in an HTTP/1.0 request.
+    if request.head.version is HttpVersion10:
+        return None
+    return await (expect_handler or default_expect_handler)(request)
+
+
+class WebServer(Server):
+    """A server without an application: one coroutine answers every request. Public as `web.Server`.
+
+    Args:
+        handler: `async handler(request)`; it returns a response, or raises one.
+        request_factory: makes the request from (head, body, writer, limits); by default BaseRequest.
+        options: those of `aioweb.server.Server`, and single limits by the names that `make_handler` knows.
+
+    Raises TypeError for a handler that is no coroutine function, and for an option that nobody knows.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[[Any], Awaitable[StreamResponse]],
+        *,
+        request_factory: Callable[[RequestHead, StreamReader, StreamWriter, Limits], Any] = BaseRequest,
+        access_log: logging.Logger | None = None,
+        access_log_class: Any = AccessLogger,
+        access_log_format: str | None = None,
+        observers: Iterable[Observer] = (),
+        logger: logging.Logger = server_logger,
+        debug: bool = False,
+        limits: Limits = _DEFAULT_LIMITS,
+        **options: Any,
+    ) -> None:
+        if not callable(handler):
+            raise TypeError(f"the handler must be a coroutine function, not {handler!r}")
+        limits, rest = split_options(limits, options)
+        log = access_observer(access_log_class, access_log, access_log_format)
+        seam = Observers([*observers, *([log] if log is not None else [])])
+        answer = make_handler(handler, request_factory, limits=limits, observers=seam, logger=logger, debug=debug)
+        super().__init__(answer, limits=limits, observers=seam, logger=logger, debug=debug, **rest)

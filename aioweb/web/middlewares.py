@@ -1,0 +1,183 @@
+"""Middlewares: what they may look like, how a chain of them is composed, and the ones that come in the box.
+
+There are two generations, and they mix. The old one is a factory, called and awaited once with the application and the
+next handler; it returns the handler that stands in front:
+
+    async def factory(app, handler):
+        async def middleware(request):
+            return await handler(request)
+        return middleware
+
+The modern one is called for each request, and marked:
+
+    @web.middleware
+    async def middleware(request, handler):
+        return await handler(request)
+
+A chain is composed once, when the application starts; the first of the list stands outermost.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, TypeVar
+
+from aioweb.web.exceptions import HTTPMove, HTTPPermanentRedirect
+from aioweb.web.request import Request
+from aioweb.web.response import StreamResponse
+from aioweb.web.signals import FreezableList
+
+Handler = Callable[[Request], Awaitable[StreamResponse]]
+"""What answers a request."""
+
+Middleware = Callable[..., Awaitable[Any]]
+"""A middleware of either generation."""
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_MARK: Final = "__middleware_version__"
+_APPLICATION_NAMES = frozenset({"app", "application", "_app", "_application"})
+_REQUEST_NAMES = frozenset({"request", "req", "_request", "_req"})
+
+
+def middleware(function: _F) -> _F:
+    """Mark a coroutine function `(request, handler)` as a modern middleware. Raises TypeError for anything else."""
+    if not _is_coroutine_function(function):
+        raise TypeError(f"a middleware must be a coroutine function (async def), not {function!r}")
+    setattr(function, _MARK, 1)
+    return function
+
+
+class Middlewares(FreezableList[Middleware]):
+    """The middlewares of an application, outermost first. What is no middleware is refused when it is put in."""
+
+    def __init__(self, items: Iterable[Middleware] = ()) -> None:
+        super().__init__(items, "list of middlewares")
+
+    def check(self, item: Middleware) -> None:
+        """Raise TypeError for what is no middleware of either generation."""
+        is_modern(item)
+
+
+def is_modern(item: Any) -> bool:
+    """Tell the generations apart: True for `(request, handler)`, False for a factory `(app, handler)`.
+
+    The mark of `@web.middleware` decides; without it the name of the first parameter. Raises TypeError for what is no
+    coroutine function of two arguments, and for names that leave it open.
+    """
+    if not _is_coroutine_function(item):
+        raise TypeError(f"a middleware must be a coroutine function (async def), not {item!r}")
+    if getattr(item, _MARK, None) == 1 or getattr(getattr(item, "__func__", None), _MARK, None) == 1:
+        return True
+    names = [parameter.name for parameter in _positional(item)]
+    if len(names) == 2 and names[0] in _APPLICATION_NAMES:
+        return False
+    if len(names) == 2 and names[0] in _REQUEST_NAMES:
+        return True
+    raise TypeError(
+        f"{item!r} takes ({', '.join(names)}): write `@web.middleware` above `async def mw(request, handler)`, "
+        "or name the arguments of a factory (app, handler)"
+    )
+
+
+async def compose(app: Any, middlewares: Iterable[Middleware], handler: Handler) -> Handler:
+    """Put middlewares in front of a handler; the first stands outermost. Factories are awaited here, once."""
+    for item in reversed(list(middlewares)):
+        if is_modern(item):
+            second = _positional(item)[1]
+            if second.kind is inspect.Parameter.POSITIONAL_ONLY:
+                handler = _in_front(item, handler)
+            else:
+                # A partial by keyword is called in C: no frame of ours between a middleware and the next.
+                handler = functools.partial(item, **{second.name: handler})
+        else:
+            made = await item(app, handler)
+            if not callable(made):
+                raise TypeError(f"the middleware factory {item!r} returned {made!r} and not a handler")
+            handler = made
+    return handler
+
+
+def _in_front(item: Middleware, handler: Handler) -> Handler:
+    return lambda request: item(request, handler)
+
+
+def _positional(item: Any) -> list[inspect.Parameter]:
+    try:
+        parameters = inspect.signature(item).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    required = [parameter for parameter in parameters if parameter.kind in kinds]
+    return [parameter for parameter in required if parameter.default is inspect.Parameter.empty] or required
+
+
+def _is_coroutine_function(item: Any) -> bool:
+    while isinstance(item, functools.partial):
+        item = item.func
+    for candidate in (item, getattr(type(item), "__call__", None)):  # noqa: B004  # the function behind an instance
+        if inspect.iscoroutinefunction(candidate):
+            return True
+        code = getattr(getattr(candidate, "__func__", candidate), "__code__", None)
+        if code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE:
+            return True
+    return False
+
+
+_SLASHES: Final = re.compile("//+")
+
+
+def normalize_path_middleware(
+    *,
+    append_slash: bool = True,
+    remove_slash: bool = False,
+    merge_slashes: bool = True,
+    redirect_class: type[HTTPMove] = HTTPPermanentRedirect,
+) -> Middleware:
+    """Make a middleware that redirects a path that no route knows to one that a route knows.
+
+    Args:
+        append_slash: try the path with a slash at its end.
+        remove_slash: try the path without the slash at its end; excludes append_slash.
+        merge_slashes: try the path with each run of slashes as one.
+        redirect_class: the redirect; 308 keeps the method and the content.
+
+    The query stays as it is. The target never begins with two slashes, which a browser would take for another host
+    (CVE-2021-21330). Raises ValueError if both append_slash and remove_slash are set.
+    """
+    if append_slash and remove_slash:
+        raise ValueError("append_slash and remove_slash exclude each other; set one of them to False")
+
+    @middleware
+    async def normalize_path(request: Request, handler: Handler) -> StreamResponse:
+        if request.match_info.http_exception is None or request.match_info.http_exception.status != 404:
+            return await handler(request)
+        for path in _candidates(request.head.path, append_slash, remove_slash, merge_slashes):
+            if await _is_known(request, path):
+                query = request.head.query
+                raise redirect_class(f"{path}?{query}" if query else path)
+        return await handler(request)
+
+    return normalize_path
+
+
+def _candidates(path: str, append_slash: bool, remove_slash: bool, merge_slashes: bool) -> list[str]:
+    """The other spellings of a path, the least changed first."""
+    spellings = [path]
+    if merge_slashes:
+        spellings.append(_SLASHES.sub("/", path))
+    if append_slash and not path.endswith("/"):
+        spellings += [f"{spelling}/" for spelling in spellings]
+    if remove_slash and path.endswith("/"):
+        spellings += [spelling.rstrip("/") or "/" for spelling in spellings]
+    safe = ("/" + spelling.lstrip("/") for spelling in spellings[1:])
+    return [spelling for spelling in dict.fromkeys(safe) if spelling != path]
+
+
+async def _is_known(request: Request, path: str) -> bool:
+    """The router of the outermost application finds a route, or at least another method, for this path."""
+    match_info = await request.match_info.apps[0].router.resolve(request.clone(rel_url=path))
+    return match_info.http_exception is None or match_info.http_exception.status == 405

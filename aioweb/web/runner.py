@@ -1,0 +1,307 @@
+"""From an application to a running server: AppRunner starts and stops it, run_app does that until a signal comes.
+
+run_app(app)                     blocks; Ctrl-C and SIGTERM stop it gracefully
+runner = AppRunner(app)          inside a loop that is yours
+await runner.setup()
+await TCPSite(runner, "127.0.0.1", 8080).start()
+...
+await runner.cleanup()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import os
+import signal
+import socket
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from aioweb.log import access_logger
+from aioweb.server.server import Server
+from aioweb.server.sites import Site, SockSite, TCPSite, UnixSite
+from aioweb.web.application import Application
+
+
+class GracefulExit(SystemExit):
+    """Raised in the loop by SIGINT and SIGTERM: stop, and lose nothing."""
+
+    code = 0
+
+
+def _exit() -> None:
+    raise GracefulExit
+
+
+class BaseRunner(ABC):
+    """Starts a server, knows its sites, and ends all of it in the right order.
+
+    Args:
+        handle_signals: SIGINT and SIGTERM raise GracefulExit.
+        shutdown_timeout: seconds that requests in flight get, when it ends.
+        options: passed to whatever makes the server.
+    """
+
+    def __init__(self, *, handle_signals: bool = False, shutdown_timeout: float = 60.0, **options: Any) -> None:
+        self._handle_signals = handle_signals
+        self.shutdown_timeout = shutdown_timeout
+        """Seconds that requests in flight get when the runner ends."""
+        self._options = options
+        self._server: Server | None = None
+        self._sites: list[Site] = []
+        self._signals: list[int] = []
+
+    @property
+    def server(self) -> Server | None:
+        """The server; None before `setup` and after `cleanup`."""
+        return self._server
+
+    @property
+    def sites(self) -> set[Site]:
+        """The sites that listen."""
+        return set(self._sites)
+
+    @property
+    def addresses(self) -> list[Any]:
+        """The addresses of all listening sockets."""
+        return [sock.getsockname() for site in self._sites for sock in site.sockets]
+
+    async def setup(self) -> None:
+        """Start the application and make the server; then sites may start."""
+        if self._handle_signals:
+            loop = asyncio.get_running_loop()
+            with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in a loop
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    loop.add_signal_handler(number, _exit)
+                    self._signals.append(number)
+        self._server = await self._make_server()
+
+    async def cleanup(self) -> None:
+        """Stop listening, close idle connections, let the application know, finish what is in flight, clean up."""
+        for site in list(self._sites):
+            await site.stop()
+        try:
+            if self._server is not None:
+                self._server.close_idle()
+                await self.shutdown()
+                await self._server.shutdown(self.shutdown_timeout)
+        finally:
+            self._server = None
+            await self._cleanup()
+            loop = asyncio.get_running_loop()
+            for number in self._signals:
+                loop.remove_signal_handler(number)
+            self._signals.clear()
+
+    @abstractmethod
+    async def shutdown(self) -> None:
+        """What happens between the end of listening and the end of the last request."""
+
+    @abstractmethod
+    async def _make_server(self) -> Server:
+        """Make the server."""
+
+    @abstractmethod
+    async def _cleanup(self) -> None:
+        """What happens after everything else."""
+
+    def register(self, site: Site) -> None:
+        """A site has started; `cleanup` will stop it. Raises RuntimeError before `setup`."""
+        if self._server is None:
+            raise RuntimeError("await runner.setup() before its sites start")
+        self._sites.append(site)
+
+    def unregister(self, site: Site) -> None:
+        """A site was stopped."""
+        if site in self._sites:
+            self._sites.remove(site)
+
+
+class ServerRunner(BaseRunner):
+    """Runs a low-level server: anything that makes connections."""
+
+    def __init__(self, web_server: Server, **options: Any) -> None:
+        super().__init__(**options)
+        self._web_server = web_server
+
+    async def _make_server(self) -> Server:
+        return self._web_server
+
+    async def shutdown(self) -> None:
+        """There is no application to tell."""
+
+    async def _cleanup(self) -> None:
+        pass
+
+
+class AppRunner(BaseRunner):
+    """Runs an application. Further options go to `app.make_handler`.
+
+    Raises TypeError if it is given no application.
+    """
+
+    def __init__(self, app: Application, **options: Any) -> None:
+        if not isinstance(app, Application):
+            raise TypeError(f"AppRunner takes an Application, not {app!r}")
+        super().__init__(**options)
+        self._app = app
+
+    @property
+    def app(self) -> Application:
+        """The application."""
+        return self._app
+
+    async def _make_server(self) -> Server:
+        await self._app.startup()
+        server: Server = self._app.make_handler(**{**self._app.handler_args, **self._options})
+        return server
+
+    async def shutdown(self) -> None:
+        """Send `on_shutdown`."""
+        await self._app.shutdown()
+
+    async def _cleanup(self) -> None:
+        await self._app.cleanup()
+
+
+def run_app(
+    app: Application | Awaitable[Application],
+    *,
+    host: str | Iterable[str] | None = None,
+    port: int | None = None,
+    path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
+    sock: socket.socket | Iterable[socket.socket] | None = None,
+    shutdown_timeout: float = 60.0,
+    ssl_context: ssl.SSLContext | None = None,
+    print: Callable[..., None] | None = print,
+    backlog: int = 128,
+    access_log: logging.Logger | None = access_logger,
+    handle_signals: bool = True,
+    reuse_address: bool | None = None,
+    reuse_port: bool | None = None,
+    loop: asyncio.AbstractEventLoop | None = None,
+    **options: Any,
+) -> None:
+    """Serve an application until Ctrl-C or SIGTERM, then stop gracefully. Blocks.
+
+    Args:
+        app: the application, or a coroutine that makes it in the loop.
+        host, port: TCP addresses; several hosts may be given. Without any of host, port, path and sock: all interfaces,
+            port 8080 (8443 with TLS). A path or sock alone opens no TCP port.
+        path: Unix sockets.
+        sock: sockets that are bound already.
+        shutdown_timeout: seconds that requests in flight get when it stops.
+        ssl_context: TLS.
+        print: where the addresses are told; None for nowhere.
+        backlog: connections that the kernel holds until they are accepted.
+        access_log: its logger; None for none. In debug mode it writes to stderr without further configuration.
+        handle_signals: stop gracefully on SIGINT and SIGTERM.
+        reuse_address, reuse_port: socket options; None leaves them to asyncio.
+        loop: the loop to run; by default a new one, which is closed at the end.
+        options: for `app.make_handler`: keepalive_timeout, limits, handler_cancellation, access_log_format ...
+
+    Raises OSError if an address cannot be had, and what the start of the application raises; then everything that did
+    start is cleaned up.
+    """
+    own_loop = loop is None
+    loop = loop if loop is not None else asyncio.new_event_loop()
+    listeners = _Listeners(host, port, path, sock, ssl_context, backlog, reuse_address, reuse_port)
+    runner_options = {"shutdown_timeout": shutdown_timeout, "handle_signals": handle_signals, "access_log": access_log}
+    main = loop.create_task(_run(app, listeners, {**runner_options, **options}, print))
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(main)
+    except (GracefulExit, KeyboardInterrupt):
+        pass
+    finally:
+        main.cancel()
+        with contextlib.suppress(asyncio.CancelledError, GracefulExit, KeyboardInterrupt):
+            loop.run_until_complete(main)
+        if own_loop:
+            _cancel_all(loop)
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            asyncio.set_event_loop(None)
+            loop.close()
+
+
+class _Listeners:
+    """The sites that were asked for in the arguments of run_app."""
+
+    def __init__(
+        self,
+        host: str | Iterable[str] | None,
+        port: int | None,
+        path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None,
+        sock: socket.socket | Iterable[socket.socket] | None,
+        ssl_context: ssl.SSLContext | None,
+        backlog: int,
+        reuse_address: bool | None,
+        reuse_port: bool | None,
+    ) -> None:
+        self._paths = [path] if isinstance(path, (str, os.PathLike)) else list(path or ())
+        self._socks = [sock] if isinstance(sock, socket.socket) else list(sock or ())
+        if host is None:
+            nothing_else = not self._paths and not self._socks
+            self._hosts: list[str | None] = [None] if port is not None or nothing_else else []
+        else:
+            self._hosts = [host] if isinstance(host, str) else list(host)
+        self._port = port
+        self._common: dict[str, Any] = {"ssl_context": ssl_context, "backlog": backlog}
+        self._reuse: dict[str, Any] = {"reuse_address": reuse_address, "reuse_port": reuse_port}
+
+    def make(self, runner: BaseRunner) -> list[Site]:
+        """Make the sites, not yet started."""
+        made: list[Site] = [TCPSite(runner, host, self._port, **self._common, **self._reuse) for host in self._hosts]
+        made += [UnixSite(runner, path, **self._common) for path in self._paths]
+        made += [SockSite(runner, sock, **self._common) for sock in self._socks]
+        return made
+
+
+async def _run(
+    app: Application | Awaitable[Application],
+    listeners: _Listeners,
+    options: dict[str, Any],
+    tell: Callable[..., None] | None,
+) -> None:
+    if inspect.isawaitable(app):
+        app = await app
+    runner = AppRunner(app, **options)
+    if app.debug:
+        _show(options.get("access_log"))
+    try:
+        await runner.setup()
+        made = listeners.make(runner)
+        for site in made:
+            await site.start()
+        if tell is not None:
+            names = "\n".join(f"======== Running on {site.name} ========" for site in made)
+            tell(f"{names}\n(Press CTRL+C to quit)", flush=True)
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await runner.cleanup()
+
+
+def _show(logger: logging.Logger | None) -> None:
+    """In debug mode the access log is to be seen without further configuration."""
+    if logger is not None and logger is access_logger and not logger.hasHandlers():
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.DEBUG)
+        logger.addHandler(logging.StreamHandler())
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what the application left running, and tell of what failed while it ended."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    for task in tasks:
+        if not task.cancelled() and task.exception() is not None:
+            context = {"message": "Unhandled exception at the end of run_app", "exception": task.exception()}
+            loop.call_exception_handler({**context, "task": task})
