@@ -8,6 +8,7 @@ yet is left out; tests/docs/test_reference.py sees to it that no public name is 
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import inspect
@@ -37,33 +38,41 @@ def modules(patterns: str) -> Iterator[ModuleType]:
                 yield importlib.import_module(name)
 
 
-def exported() -> list[str]:
-    """The public names of the roof."""
-    return list(getattr(importlib.import_module(ROOF), "__all__", ()))
+def exported() -> dict[str, tuple[str, str]]:
+    """{name: (module, name there)} of everything public on the roof, as its face imports it."""
+    face = importlib.import_module(ROOF)
+    found = {}
+    for node in ast.parse(inspect.getsource(face)).body:
+        if isinstance(node, ast.ImportFrom):
+            found.update({alias.asname or alias.name: (node.module or "", alias.name) for alias in node.names})
+        elif isinstance(node, ast.Assign):
+            found.update({name.id: (ROOF, name.id) for name in node.targets if isinstance(name, ast.Name)})
+    return {name: there for name, there in found.items() if name in getattr(face, "__all__", ())}
 
 
 def from_roof(module: ModuleType) -> Iterator[str]:
     """Autodoc directives for what the face exports from the module, in the order of the module."""
-    face = importlib.import_module(ROOF)
-    names = [name for name in exported() if getattr(face, name).__class__ is not ModuleType]
     order = {name: number for number, name in enumerate(vars(module))}
-    for name in sorted((name for name in names if name in order), key=lambda name: order[name]):
-        value = getattr(face, name)
-        if getattr(value, "__module__", module.__name__) != module.__name__:
+    names = {name: there for name, (home, there) in exported().items() if home == module.__name__}
+    for name, there in sorted(names.items(), key=lambda item: order[item[1]]):
+        value = getattr(module, there)
+        if inspect.isclass(value) and value.__name__ == name:
+            yield class_directive(f"{ROOF}.{name}", value)
             continue
-        if not inspect.isclass(value):
-            kind = "autofunction" if inspect.isroutine(value) else "autodata"
-            yield f".. {kind}:: {ROOF}.{name}"
-            continue
-        bases = value.__mro__[1:]
-        exported_bases = [base for base in bases if base.__name__ in names]
-        shown_elsewhere = {other.__name__ for base in exported_bases for other in base.__mro__} | {
-            base.__name__ for base in bases if not base.__module__.startswith("aioweb.")
-        }
-        yield (
-            f".. autoclass:: {ROOF}.{name}\n   :members:\n   :show-inheritance:\n"
-            f"   :inherited-members: {','.join(sorted(shown_elsewhere))}"
-        )
+        if inspect.isclass(value) and value.__name__ == there:  # exported by another name: shown by its own first
+            yield class_directive(f"{module.__name__}.{there}", value)
+        yield f".. {'autofunction' if inspect.isroutine(value) else 'autodata'}:: {ROOF}.{name}"
+
+
+def class_directive(path: str, cls: type) -> str:
+    """Shows the class with what it inherits, but for what an exported base or another package shows."""
+    bases = cls.__mro__[1:]
+    exported_bases = [base for base in bases if base.__name__ in exported()]
+    shown_elsewhere = {other.__name__ for base in exported_bases for other in base.__mro__} | {
+        base.__name__ for base in bases if not base.__module__.startswith("aioweb.")
+    }
+    inherited = ",".join(sorted(shown_elsewhere))
+    return f".. autoclass:: {path}\n   :members:\n   :show-inheritance:\n   :inherited-members: {inherited}"
 
 
 def whole(module: ModuleType) -> Iterator[str]:
@@ -76,7 +85,7 @@ def expand(match: re.Match[str]) -> str:
     """The Markdown that replaces one mark: below the roof each module has its heading."""
     parts = []
     for module in modules(match[1]):
-        in_roof = module.__name__.startswith(f"{ROOF}.")
+        in_roof = f"{module.__name__}.".startswith(f"{ROOF}.")
         directives = "\n\n".join(from_roof(module) if in_roof else whole(module))
         heading = "" if in_roof else f"## {module.__name__}\n\n"
         if directives:

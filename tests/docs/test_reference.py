@@ -74,9 +74,14 @@ def test_every_public_name_of_a_floor_has_its_entry(package: str, documented: se
 
 
 def test_every_public_name_of_the_roof_has_its_entry(documented: set[str]) -> None:
-    names = {name: value for name, value in exported_by_roof().items() if not inspect.ismodule(value)}
-    below = {name for name, value in names.items() if f"{getattr(value, '__module__', '')}.{name}" in documented}
-    assert forgotten({f"{ROOF}.{name}" for name in names.keys() - below}, documented) == []
+    """There, or where it comes from: `web.ETag` is shown in aioweb.protocol.fields."""
+    public = exported_by_roof()
+    shown = {name.removeprefix(f"{ROOF}.") for name in documented}
+    for entry in documented - shown:
+        module, _, name = entry.rpartition(".")
+        if name in public and module in sys.modules and getattr(sys.modules[module], name) is public[name]:
+            shown.add(name)
+    assert forgotten({name for name, value in public.items() if not inspect.ismodule(value)}, shown) == []
 
 
 def test_a_public_method_has_its_entry(documented: set[str]) -> None:
