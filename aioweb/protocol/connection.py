@@ -44,6 +44,17 @@ from aioweb.protocol.state import RECEIVING_MOVES, SENDING_MOVES, Move, Receivin
 
 _DEFAULT_LIMITS: Final = Limits()
 
+# The states of every request by names of their own: reading a member off its enum costs a call on Python 3.11.
+_AWAITED: Final = Receiving.IDLE
+_RECEIVED: Final = Receiving.DONE
+_UNSENT: Final = Sending.IDLE
+_SENT: Final = Sending.DONE
+_WHOLE: Final = Move.WHOLE
+_LENGTH: Final = BodyKind.LENGTH
+
+# What a request counts for that was never understood: it is answered, and the connection closes (RFC 9112 section 9.6).
+_NO_HEAD: Final = RequestHead("GET", "/", "/", "", None, HttpVersion11, FieldSection(b"\r\n"), False, False)
+
 
 class Connection:
     """The state of one connection and its receive buffer.
@@ -52,7 +63,6 @@ class Connection:
     """
 
     __slots__ = (
-        "_buffer",
         "_error",
         "_framing",
         "_head",
@@ -63,14 +73,16 @@ class Connection:
         "_scan",
         "_sending",
         "_to_send",
+        "buffer",
     )
 
     def __init__(self, limits: Limits = _DEFAULT_LIMITS) -> None:
         self._limits = limits
-        self._buffer = bytearray()
+        self.buffer = bytearray()
+        """What was received and not yet taken: for those who bound it. Only this class changes it."""
         self._receiving = Receiving.IDLE
         self._sending = Sending.IDLE
-        self._head: RequestHead | None = None
+        self._head = _NO_HEAD
         self._previous: FieldSection | None = None
         self._reader: BodyReader | None = None
         self._scan: LineScan | None = None
@@ -82,14 +94,14 @@ class Connection:
 
     def receive_data(self, data: bytes) -> None:
         """Take octets from the peer; call `next_event` until it waits."""
-        self._buffer += data
+        self.buffer += data
 
     def receive_eof(self) -> None:
         """The peer will send nothing more.
 
         Raises IncompleteMessage if it stopped in the middle of a message; then `next_event` raises the same.
         """
-        if self._receiving is Receiving.CONTENT or (self._receiving is Receiving.IDLE and self._buffer):
+        if self._receiving is Receiving.CONTENT or (self._receiving is Receiving.IDLE and self.buffer):
             self._fail(IncompleteMessage("the connection ended in the middle of a message"))
 
     def next_event(self) -> RequestHead | Data | EndOfMessage | Wait:
@@ -98,15 +110,15 @@ class Connection:
         Raises ProtocolError, and nothing else, if the peer breaks the protocol; and the same error again ever after.
         """
         state = self._receiving
-        if state is Receiving.DONE:
+        if state is _RECEIVED:
             return PAUSED
         try:
-            return self._next_head() if state is Receiving.IDLE else self._next_content()
+            return self._next_head() if state is _AWAITED else self._next_content()
         except ProtocolError as error:
             self._fail(error)
 
     def _next_head(self) -> RequestHead | Wait:
-        buffer = self._buffer
+        buffer = self.buffer
         if not buffer:
             return NEED_DATA
         if self._scan is not None:
@@ -125,29 +137,24 @@ class Connection:
         self._previous = head.fields
         if head.has_body:
             self._reader = make_reader(head, self._limits)
-            self._receive(Move.HEAD)
-        else:
-            self._receive(Move.WHOLE)
+        self._receiving = RECEIVING_MOVES[self._receiving, Move.HEAD if head.has_body else _WHOLE]
         return head
 
     def _next_content(self) -> Data | EndOfMessage | Wait:
         if self._reader is None:
             raise self._error or IncompleteMessage("the connection is closed")
-        event = self._reader.read(self._buffer)
+        event = self._reader.read(self.buffer)
         if isinstance(event, EndOfMessage):
-            self._receive(Move.END)
+            self._receiving = RECEIVING_MOVES[self._receiving, Move.END]
             self._reader = None
         return event
 
-    def _receive(self, move: Move) -> None:
-        self._receiving = RECEIVING_MOVES[self._receiving, move]
-
     def _fail(self, error: ProtocolError) -> NoReturn:
         if self._receiving is not Receiving.FAILED:
-            self._receive(Move.FAIL)
+            self._receiving = RECEIVING_MOVES[self._receiving, Move.FAIL]
             self._error = error
             self._reader = None
-            self._buffer.clear()
+            self.buffer.clear()
         raise error
 
     # -- questions -------------------------------------------------------------------------------------------------
@@ -160,7 +167,7 @@ class Connection:
     @property
     def idle(self) -> bool:
         """No exchange is going on, and not one octet of the next has arrived."""
-        return self._receiving is Receiving.IDLE and not self._buffer
+        return self._receiving is Receiving.IDLE and not self.buffer
 
     @property
     def request_complete(self) -> bool:
@@ -175,27 +182,12 @@ class Connection:
     @property
     def response_complete(self) -> bool:
         """The whole response was sent."""
-        return self._sending is Sending.DONE
+        return self._sending is _SENT
 
     @property
     def persists(self) -> bool:
         """The response says that the connection persists, and nothing that came in forbids it."""
         return self._framing is not None and self._framing.keep_alive and self._receiving is not Receiving.FAILED
-
-    @property
-    def reusable(self) -> bool:
-        """Both messages are complete, and the connection persists: `start_next_cycle` may be called."""
-        return (
-            self._receiving is Receiving.DONE
-            and self._sending is Sending.DONE
-            and self._framing is not None
-            and self._framing.keep_alive
-        )
-
-    @property
-    def buffered(self) -> int:
-        """Bytes that were received and not yet taken."""
-        return len(self._buffer)
 
     # -- what goes out ---------------------------------------------------------------------------------------------
 
@@ -203,7 +195,7 @@ class Connection:
         """The octets of an interim response (1xx other than 101); none to HTTP/1.0, which does not know them."""
         self._send(Move.INFORMATIONAL)
         octets = encode_informational(status, fields)
-        return b"" if self._head is not None and self._head.version is HttpVersion10 else octets
+        return b"" if self._head.version is HttpVersion10 else octets
 
     def send_response(self, status: int, reason: str, fields: bytes, content: bytes, keep_alive: bool = True) -> bytes:
         """The octets of a whole response. Content that may not be sent (HEAD, 204, 304 ...) is left out.
@@ -212,10 +204,13 @@ class Connection:
         """
         length = len(content) if status != 205 else 0
         framing = self._frame(status, length, keep_alive, False)
-        octets = encode_response_head(status, reason, fields, framing, length, self._http10)
-        self._send(Move.SWITCH if self._switches(status) else Move.WHOLE)
+        octets = encode_response_head(status, reason, fields, framing, length)
+        try:
+            self._sending = SENDING_MOVES[self._sending, Move.SWITCH if framing.switches else _WHOLE]
+        except KeyError:
+            raise self._illegal_move(_WHOLE) from None
         self._framing = framing
-        return octets + content if framing.kind is BodyKind.LENGTH else octets
+        return octets + content if framing.kind is _LENGTH else octets
 
     def send_head(
         self,
@@ -235,8 +230,8 @@ class Connection:
         if status == 205:
             length = 0
         framing = self._frame(status, length, keep_alive, chunked)
-        octets = encode_response_head(status, reason, fields, framing, length, self._http10)
-        self._send(Move.SWITCH if self._switches(status) else Move.HEAD)
+        octets = encode_response_head(status, reason, fields, framing, length)
+        self._send(Move.SWITCH if framing.switches else Move.HEAD)
         self._framing = framing
         self._to_send = length or 0
         return octets, framing
@@ -275,34 +270,31 @@ class Connection:
         self._send(Move.END)
         return octets
 
-    def start_next_cycle(self) -> None:
-        """Go on to the next request. Raises RuntimeError unless `reusable`."""
-        if not self.reusable:
-            raise RuntimeError("the exchange is not over, or the connection does not persist")
-        self._receiving = Receiving.IDLE
-        self._sending = Sending.IDLE
-        self._head = None
+    def start_next_cycle(self) -> bool:
+        """Go on to the next request, if both messages are complete and the connection persists; tell whether."""
+        if (
+            self._receiving is not _RECEIVED
+            or self._sending is not _SENT
+            or self._framing is None
+            or not self._framing.keep_alive
+        ):
+            return False
+        self._receiving = _AWAITED
+        self._sending = _UNSENT
+        self._head = _NO_HEAD
         self._framing = None
-
-    @property
-    def _http10(self) -> bool:
-        return self._head is not None and self._head.version is HttpVersion10
+        return True
 
     def _frame(self, status: int, length: int | None, keep_alive: bool, chunked: bool) -> Framing:
         head = self._head
-        if head is None:
-            # A request that was never understood is answered too, and the connection closes (RFC 9112 section 9.6).
-            return frame_response("GET", HttpVersion11, status, length, False, chunked)
-        persists = keep_alive and head.keep_alive and self._receiving is not Receiving.FAILED
+        persists = keep_alive and head.keep_alive and self._error is None
         return frame_response(head.method, head.version, status, length, persists, chunked)
-
-    def _switches(self, status: int) -> bool:
-        if status == 101:
-            return True
-        return self._head is not None and self._head.method == "CONNECT" and 200 <= status < 300
 
     def _send(self, move: Move) -> None:
         try:
             self._sending = SENDING_MOVES[self._sending, move]
         except KeyError:
-            raise RuntimeError(f"{move.name} of a response that is {self._sending.name}") from None
+            raise self._illegal_move(move) from None
+
+    def _illegal_move(self, move: Move) -> RuntimeError:
+        return RuntimeError(f"{move.name} of a response that is {self._sending.name}")

@@ -19,7 +19,7 @@ REASONS: dict[int, str] = {status.value: status.phrase for status in HTTPStatus}
 }
 """The reason phrases of the registry, by status."""
 
-_STATUS_LINES = {status: f"HTTP/1.1 {status} {reason}\r\n".encode() for status, reason in REASONS.items()}
+_STATUS_LINES = {(status, reason): f"HTTP/1.1 {status} {reason}\r\n".encode() for status, reason in REASONS.items()}
 
 LAST_CHUNK = b"0\r\n\r\n"
 """The end of chunked content without trailers."""
@@ -51,38 +51,25 @@ def encode_fields(pairs: Iterable[tuple[str, str]]) -> bytes:
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 
-def encode_response_head(
-    status: int, reason: str, fields: bytes, framing: Framing, length: int | None, http10: bool
-) -> bytes:
+def encode_response_head(status: int, reason: str, fields: bytes, framing: Framing, length: int | None) -> bytes:
     """The head of a response: status line, `fields` as `encode_fields` made them, and the fields of its framing.
 
-    The version is always 1.1, the highest that we speak (RFC 9110 section 2.5); `http10` says that the request was
-    HTTP/1.0, whose client must be told if the connection persists (RFC 9112 section 9.3).
+    The version is always 1.1, the highest that we speak (RFC 9110 section 2.5). Raises ValueError for a reason that
+    `check_reason` refuses.
     """
-    line = _STATUS_LINES.get(status)
-    if line is None or reason != REASONS[status]:
+    line = _STATUS_LINES.get((status, reason))
+    if line is None:
         line = f"HTTP/1.1 {status} {check_reason(reason)}\r\n".encode("utf-8", "surrogateescape")
-    if framing.announce_length:
-        end = b"Content-Length: %d\r\n" % (length or 0)
-    elif framing.announce_chunked:
-        end = b"Transfer-Encoding: chunked\r\n"
-    else:
-        end = b""
-    if status == 101:
-        end += b"Connection: upgrade\r\n"
-    elif not framing.keep_alive:
-        end += b"Connection: close\r\n"
-    elif http10:
-        end += b"Connection: keep-alive\r\n"
-    return b"%b%b%b\r\n" % (line, fields, end)
+    if framing.announces_length:
+        return b"%b%bContent-Length: %d\r\n%b\r\n" % (line, fields, length or 0, framing.fields)
+    return b"%b%b%b\r\n" % (line, fields, framing.fields)
 
 
 def encode_informational(status: int, fields: bytes = b"") -> bytes:
     """An interim response (RFC 9110 section 15.2); 101 is none, it is final for HTTP."""
     if not 100 <= status < 200 or status == 101:
         raise ValueError(f"an interim response has a status of 1xx other than 101, not {status}")
-    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    return b"%b%b\r\n" % (line, fields)
+    return f"HTTP/1.1 {status} {REASONS.get(status, '')}\r\n".encode() + fields + b"\r\n"
 
 
 def encode_chunk(data: bytes | bytearray | memoryview) -> bytes:

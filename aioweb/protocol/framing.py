@@ -25,16 +25,18 @@ class BodyKind(Enum):
 
 @attrs.frozen(eq=False)
 class Framing:
-    """How a response ends and whether the connection survives it."""
+    """How a response ends and whether the connection survives it. All there can be are made once, below."""
 
     kind: BodyKind
     """How the content on the wire is delimited."""
     keep_alive: bool
     """The connection persists after this exchange."""
-    announce_length: bool
+    announces_length: bool
     """Content-Length goes into the head, though maybe no content follows (HEAD, 304)."""
-    announce_chunked: bool
-    """Transfer-Encoding goes into the head, though maybe no content follows (HEAD)."""
+    fields: bytes
+    """The other field lines of the framing: Transfer-Encoding and Connection."""
+    switches: bool = False
+    """After the head the connection speaks another protocol."""
 
     @property
     def chunked(self) -> bool:
@@ -42,17 +44,31 @@ class Framing:
         return self.kind is BodyKind.CHUNKED
 
 
-def _make(kind: BodyKind, *, length: bool = False, chunked: bool = False) -> tuple[Framing, Framing]:
-    """The pair of framings (not persistent, persistent), indexed by a bool; made once, compared by identity."""
-    return Framing(kind, False, length, chunked), Framing(kind, True, length, chunked)
+_CHUNKED_FIELD = b"Transfer-Encoding: chunked\r\n"
+# RFC 9112 section 9.3: silence means close to HTTP/1.0 and keep-alive to HTTP/1.1; section 9.6: say so before closing.
+_CLOSE, _PERSIST, _PERSIST_10 = range(3)
+_CONNECTION_FIELDS = (b"Connection: close\r\n", b"", b"Connection: keep-alive\r\n")
+
+
+def _make(kind: BodyKind, *, length: bool = False, fields: bytes = b"") -> tuple[Framing, ...]:
+    """The three framings of one kind, by what the Connection field has to say."""
+    return tuple(
+        Framing(kind, index != _CLOSE, length, fields + field) for index, field in enumerate(_CONNECTION_FIELDS)
+    )
 
 
 _BARE = _make(BodyKind.NONE)
 _NO_CONTENT_WITH_LENGTH = _make(BodyKind.NONE, length=True)
-_NO_CONTENT_CHUNKED = _make(BodyKind.NONE, chunked=True)
+_NO_CONTENT_CHUNKED = _make(BodyKind.NONE, fields=_CHUNKED_FIELD)
 _LENGTH = _make(BodyKind.LENGTH, length=True)
-_CHUNKED = _make(BodyKind.CHUNKED, chunked=True)
-_UNTIL_CLOSE = _make(BodyKind.UNTIL_CLOSE)[False]
+_CHUNKED = _make(BodyKind.CHUNKED, fields=_CHUNKED_FIELD)
+_UNTIL_CLOSE = _make(BodyKind.UNTIL_CLOSE)[_CLOSE]
+_UPGRADE = Framing(BodyKind.NONE, False, False, b"Connection: upgrade\r\n", switches=True)
+_TUNNEL = Framing(BodyKind.NONE, False, False, b"", switches=True)
+
+
+_SPECIAL_METHODS = frozenset({"HEAD", "CONNECT"})
+_WITHOUT_CONTENT = frozenset({*range(100, 200), 204, 205, 304})
 
 
 def frame_response(
@@ -72,28 +88,37 @@ def frame_response(
         keep_alive: both sides want the connection to persist.
         chunked: the chunked coding is wanted though the length may be known.
     """
-    # RFC 9110 section 9.3.6, RFC 9112 section 6.3 step 2: a 2xx to CONNECT opens a tunnel, its head ends the message.
+    if keep_alive:
+        connection = _PERSIST if version is not HttpVersion10 else _PERSIST_10
+    else:
+        connection = _CLOSE
+    # The usual case first: a status that has content, to a method that asks for it, of a length that is known.
+    if length is not None and not chunked and method not in _SPECIAL_METHODS and status not in _WITHOUT_CONTENT:
+        return _LENGTH[connection]
+    # Step 2, RFC 9110 section 9.3.6: a 2xx to CONNECT opens a tunnel, its head ends the message.
     if method == "CONNECT" and 200 <= status < 300:
-        return _BARE[False]
+        return _TUNNEL
     # Step 1: 1xx, 204 and 304 have no content. RFC 9110 section 8.6: no Content-Length in 1xx and 204, and
     # RFC 9112 section 6.1: no Transfer-Encoding either; a 304 may tell the length that the 200 would have had.
+    if status == 101:
+        return _UPGRADE
     if status < 200 or status == 204:
-        return _BARE[keep_alive]
+        return _BARE[connection]
     if status == 304:
-        return _NO_CONTENT_WITH_LENGTH[keep_alive] if length else _BARE[keep_alive]
+        return _NO_CONTENT_WITH_LENGTH[connection] if length else _BARE[connection]
     chunked = (chunked or length is None) and version is not HttpVersion10
     # Step 1: no response to HEAD has content, but its fields are those of GET (RFC 9110 section 9.3.2).
     if method == "HEAD":
         if chunked:
-            return _NO_CONTENT_CHUNKED[keep_alive]
-        return _BARE[keep_alive] if length is None else _NO_CONTENT_WITH_LENGTH[keep_alive]
+            return _NO_CONTENT_CHUNKED[connection]
+        return _BARE[connection] if length is None else _NO_CONTENT_WITH_LENGTH[connection]
     # RFC 9110 section 15.3.6: a 205 has no content, and says so.
     if status == 205:
-        return _NO_CONTENT_WITH_LENGTH[keep_alive]
+        return _NO_CONTENT_WITH_LENGTH[connection]
     # Steps 4 and 6.
     if chunked:
-        return _CHUNKED[keep_alive]
+        return _CHUNKED[connection]
     if length is not None:
-        return _LENGTH[keep_alive]
+        return _LENGTH[connection]
     # Step 8: to HTTP/1.0 without a length only the end of the connection ends the content.
     return _UNTIL_CLOSE

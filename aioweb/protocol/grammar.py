@@ -26,8 +26,9 @@ _QUERY = r"[!$-;=?-~]*"
 # RFC 9112 section 3, 2.3
 #   request-line = method SP request-target SP HTTP-version
 #   HTTP-version = HTTP-name "/" DIGIT "." DIGIT
-# This one accepts the common case, origin-form and a 1.x version, in one step and with the CRLF behind it.
-REQUEST_LINE = re.compile(rf"({_TOKEN}) ({_PATH}(?:\?{_QUERY})?) HTTP/1\.([0-9])\r\n".encode())
+# This one accepts the common case, origin-form and a 1.x version, in one step and with the CRLF behind it. CONNECT has
+# no target of that form (section 3.2.3).
+REQUEST_LINE = re.compile(rf"(?!CONNECT )({_TOKEN}) ({_PATH}(?:\?{_QUERY})?) HTTP/1\.([0-9])\r\n".encode())
 ORIGIN_FORM = re.compile(rf"({_PATH})(?:\?({_QUERY}))?")
 HTTP_VERSION = re.compile(r"HTTP/([0-9])\.([0-9])")
 
@@ -35,17 +36,30 @@ HTTP_VERSION = re.compile(r"HTTP/([0-9])\.([0-9])")
 # (RFC 9110 section 4.2.4), the authority is checked against HOST afterwards.
 ABSOLUTE_FORM = re.compile(rf"[Hh][Tt][Tt][Pp][Ss]?://([^/?]*)({_PATH})?(?:\?({_QUERY}))?")
 
+# RFC 3986 section 3.2.2
+#   IPv6address = 6( h16 ":" ) ls32 / "::" 5( h16 ":" ) ls32 / [ h16 ] "::" 4( h16 ":" ) ls32 / ...
+#   h16 = 1*4HEXDIG;  ls32 = ( h16 ":" h16 ) / IPv4address
+_H16 = r"[0-9A-Fa-f]{1,4}"
+_DEC_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_LS32 = rf"(?:{_H16}:{_H16}|(?:{_DEC_OCTET}\.){{3}}{_DEC_OCTET})"
+_IPV6 = "|".join(
+    [rf"(?:{_H16}:){{6}}{_LS32}", rf"::(?:{_H16}:){{5}}{_LS32}"]
+    + [rf"(?:(?:{_H16}:){{0,{n}}}{_H16})?::(?:{_H16}:){{{4 - n}}}{_LS32}" for n in range(5)]
+    + [rf"(?:(?:{_H16}:){{0,5}}{_H16})?::{_H16}", rf"(?:(?:{_H16}:){{0,6}}{_H16})?::"]
+)
 # RFC 3986 section 3.2.2, 3.2.3
 #   host = IP-literal / IPv4address / reg-name;  port = *DIGIT
 #   reg-name = *( unreserved / pct-encoded / sub-delims )
+# No host is empty where there is an authority (RFC 9110 section 4.2.1), and no port is above 65,535.
 _HOST = (
-    r"(?:\[(?:[0-9A-Fa-f:.]+|[Vv][0-9A-Fa-f]+\.[0-9A-Za-z\-._~!$&'()*+,;=:]+)\]"
-    r"|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)"
+    rf"(?:\[(?:{_IPV6}|[Vv][0-9A-Fa-f]+\.[0-9A-Za-z\-._~!$&'()*+,;=:]+)\]"
+    r"|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)"
 )
+_PORT = r"(?:[0-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 # RFC 9110 section 7.2: Host = uri-host [ ":" port ]. An empty one is legal there, for targets without an authority.
-HOST = re.compile(rf"{_HOST}(?::[0-9]{{0,5}})?")
+HOST = re.compile(rf"(?:{_HOST}(?::{_PORT}?)?)?")
 # RFC 9112 section 3.2.3: authority-form = uri-host ":" port, for CONNECT.
-AUTHORITY_FORM = re.compile(rf"{_HOST}:[0-9]{{1,5}}")
+AUTHORITY_FORM = re.compile(rf"{_HOST}:{_PORT}")
 
 # RFC 9112 section 5, RFC 9110 section 5.5
 #   field-line    = field-name ":" OWS field-value OWS
@@ -78,5 +92,6 @@ CHUNK_LINE = re.compile(
     ).encode("latin-1")
 )
 
-# What we write: the same rules, over text. Values and reasons may hold anything that UTF-8 can write but controls.
-BAD_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# What we write: the same rules, over text. Values and reasons may hold anything that UTF-8 can write but controls, and
+# the surrogates that stand for an octet (PEP 383); of the others nobody can say what they mean.
+BAD_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")

@@ -58,6 +58,8 @@ def parse_request_head(
     if match is None:
         return _parse_line_by_line(buffer, limits)
     section_start = match.end()
+    if section_start - 2 > limits.line:
+        return _parse_line_by_line(buffer, limits)
     if previous is not None and buffer.startswith(previous.raw, section_start):
         fields = previous
     else:
@@ -65,11 +67,9 @@ def parse_request_head(
         if section is None:
             return _parse_line_by_line(buffer, limits)
         raw = section.group()
-        if len(raw) > limits.field or raw.count(b"\r\n") > limits.fields:
+        if len(raw) > limits.field or len(raw) > limits.head or raw.count(b"\r\n") > limits.fields:
             return _parse_line_by_line(buffer, limits)
         fields = _read_section(raw, DECIDING_FIELD.findall(buffer, section_start - 2, section.end()))
-    if section_start - 2 > limits.line:
-        return _parse_line_by_line(buffer, limits)
     method, target_octets, minor = match.groups()
     target = target_octets.decode()
     path, _, query = target.partition("?")
@@ -102,7 +102,7 @@ class LineScan:
 
 
 def check_lines(buffer: bytearray, scan: LineScan, limits: Limits, section_limit: int) -> None:
-    """Look at what arrived since the last call, line by line; `section_limit` bounds the sum of the field lines.
+    """Look at what arrived since the last call, line by line; `section_limit` bounds the whole field section.
 
     Raises the ProtocolError of the first octet that is wrong. In each line the order is: an illegal octet within the
     limit, then the limit, then the grammar once the line is complete. So the error does not depend on the cuts.
@@ -115,7 +115,8 @@ def check_lines(buffer: bytearray, scan: LineScan, limits: Limits, section_limit
         if scan.section_start is None:
             limit = limits.line
         else:
-            limit = min(limits.field, max(0, section_limit - (start - scan.section_start)))
+            # What is left of the section, without the CRLF of this line and the empty line that ends them all.
+            limit = min(limits.field, max(0, section_limit - 4 - (start - scan.section_start)))
         bad = BAD_OCTET.search(buffer, max(start, scan.checked), min(stop, start + limit))
         if bad is not None:
             raise _illegal_octet(buffer[bad.start()], scan)
@@ -156,7 +157,11 @@ def _parse_line_by_line(buffer: bytearray, limits: Limits) -> tuple[RequestHead,
     start, end = scan.request_line
     raw = bytes(buffer[scan.section_start : scan.line_start])
     fields = _read_section(raw, DECIDING_FIELD.findall(buffer, end, scan.line_start))
-    return _make_head(*_parse_request_line(buffer[start:end]), fields), scan.line_start
+    head = _make_head(*_parse_request_line(buffer[start:end]), fields)
+    # RFC 9110 section 9.3.6: CONNECT has no content. Some read what follows as the tunnel's, some as the content's.
+    if head.has_body and head.method == "CONNECT":
+        raise BadFraming("CONNECT with content")
+    return head, scan.line_start
 
 
 def _parse_request_line(line: bytearray) -> tuple[str, str, str, str, str | None, HttpVersion]:
@@ -182,7 +187,7 @@ def _read_target(method: str, target: str) -> tuple[str, str, str | None]:
     """Path, query and authority of a target: RFC 9112 section 3.2."""
     # 3.2.3: authority-form is for CONNECT, and CONNECT takes no other.
     if method == "CONNECT":
-        if AUTHORITY_FORM.fullmatch(target) is None or target.startswith(":"):
+        if AUTHORITY_FORM.fullmatch(target) is None:
             raise BadRequestLine("the target of CONNECT is not host:port")
         return target, "", target
     # 3.2.1
@@ -196,8 +201,6 @@ def _read_target(method: str, target: str) -> tuple[str, str, str | None]:
     absolute = ABSOLUTE_FORM.fullmatch(target)
     if absolute is None or not absolute[1] or HOST.fullmatch(absolute[1]) is None:
         raise BadRequestLine("the request target has none of the forms of RFC 9112 section 3.2")
-    if absolute[1].startswith(":"):
-        raise BadRequestLine("the authority of the target has no host")
     return absolute[2] or "/", absolute[3] or "", absolute[1]
 
 
@@ -244,9 +247,10 @@ def _check_transfer_coding(coding: str, length: str | None) -> None:
     codings = [item.strip(" \t").lower() for item in coding.split(",")]
     if codings == ["chunked"]:
         return
-    if not all(TOKEN.fullmatch(item.partition(";")[0].rstrip(" \t")) for item in codings):
+    names = [item.partition(";")[0].rstrip(" \t") for item in codings]
+    if not all(map(TOKEN.fullmatch, names)):
         raise BadFraming("Transfer-Encoding is not a list of codings")
-    if "chunked" in codings[:-1] or any(item.startswith("chunked") for item in codings):
+    if "chunked" in names[:-1] or (names[-1] == "chunked" and codings[-1] != "chunked"):
         # Not final, applied twice, or with parameters: the end of such a message cannot be known.
         raise BadFraming("chunked is not the one and final transfer coding")
     raise UnknownTransferCoding("the only transfer coding is chunked")

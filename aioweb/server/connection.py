@@ -8,7 +8,7 @@ The life of a connection is told by these, from top to bottom:
 
 Octets go up by `receive_data` and `next_event`, and down by `write`. While an exchange runs, its content goes to the
 body stream; everything behind it stays in the ground, unparsed, and above a measure the transport pauses. What may be
-asked of the ground (started? complete? reusable?) is asked there and kept nowhere else. `Phase` is what only this
+asked of the ground (started? complete? on to the next?) is asked there and kept nowhere else. `Phase` is what only this
 floor knows: what the connection waits for.
 """
 
@@ -160,7 +160,7 @@ class HTTPConnection(asyncio.Protocol):
             self.ground.receive_data(data)
             if self._body is not None:
                 self._feed_body(self._body)
-            elif self.ground.buffered > self._server.limits.read_buffer:
+            elif len(self.ground.buffer) > self._server.limits.read_buffer:
                 self.flow.pause_reading()
         elif phase is Phase.DRAINING:
             self._drain(data)
@@ -204,7 +204,7 @@ class HTTPConnection(asyncio.Protocol):
             return
         if event is NEED_DATA:
             # The first octets of a head start its deadline; later ones do not extend it (slowloris).
-            if self._mark is not _HEAD_BEGUN and self.ground.buffered:
+            if self._mark is not _HEAD_BEGUN and self.ground.buffer:
                 self._mark = _HEAD_BEGUN
                 self.deadline = self.clock.after(self._server.limits.head_timeout)
             return
@@ -251,31 +251,34 @@ class HTTPConnection(asyncio.Protocol):
             pass
 
     def _end_exchange(self, writer: StreamWriter) -> None:
-        """Go on to the next request; `_end_connection` if there will be none."""
-        ground = self.ground
-        if not ground.response_complete and not self.flow.lost:
-            self._give_up(writer.head, writer, RuntimeError("the handler returned without a complete response"))
+        """Go on to the next request; `_end_connection` if there will be none, or not yet."""
+        if self.phase is not _EXCHANGE or not self.ground.start_next_cycle():
+            self._end_connection(writer)
+            return
         writer.cut_off()
         self._task = self._writer = self._body = self._mark = None
-        if ground.reusable and not self._server.closing and self.phase is _EXCHANGE:
-            self._next_cycle()
-        else:
-            self._end_connection()
+        self._await_head()
 
-    def _next_cycle(self) -> None:
+    def _await_head(self) -> None:
         """The exchange is over and the connection persists; a pipelined request may be here already."""
-        self.ground.start_next_cycle()
+        if self._server.closing:
+            self._close()
+            return
         self.phase = _HEAD
         flow = self.flow
         self.deadline = 0.0 if flow.writing_paused else self.clock.after(self._server.limits.keepalive_timeout)
         if flow.reading_paused:
             flow.resume_reading()
-        if self.ground.buffered:
+        if self.ground.buffer:
             self._next_request()
 
-    def _end_connection(self) -> None:
+    def _end_connection(self, writer: StreamWriter) -> None:
         """There is no next request, or not yet. The client is to be able to read its response in any case."""
         ground = self.ground
+        if not ground.response_complete and not self.flow.lost:
+            self._give_up(writer.head, writer, RuntimeError("the handler returned without a complete response"))
+        writer.cut_off()
+        self._task = self._writer = self._body = self._mark = None
         if self.phase is Phase.CLOSED:
             self._server.exchange_ended(self)
         elif not ground.response_complete:
@@ -301,8 +304,8 @@ class HTTPConnection(asyncio.Protocol):
         except ProtocolError:
             self._linger()
             return
-        if self.ground.reusable:
-            self._next_cycle()
+        if self.ground.start_next_cycle():
+            self._await_head()
         elif self._unread > self._server.limits.lingering_bytes:
             self._linger()
 
@@ -399,7 +402,7 @@ class HTTPConnection(asyncio.Protocol):
                 self.deadline = NEVER
             else:
                 self._watch(now, self._server.limits.body_timeout)
-        elif self.ground.buffered:
+        elif self.ground.buffer:
             self._refuse(HeadTimeout("the head did not arrive in time"))
         else:
             self._close()

@@ -330,10 +330,8 @@ class Application(ApplicationAliases, StateMapping):
                 self._match = router.match
         if self.on_response_prepare:
             self._hooks = (self.on_response_prepare.send,)
-        if not self._subapps and not self._middlewares:
-            self._chain = _call
-            return
-        self._chain = await compose(self, self._middlewares, self._dispatch)
+        simple = isinstance(router, UrlDispatcher) and not self._subapps
+        self._chain = await compose(self, self._middlewares, self._call if simple else self._dispatch)
 
     def use_observers(self, observers: Observers) -> None:
         """Tell these observers, from now on, what the application has to tell. `make_handler` calls it."""
@@ -364,6 +362,11 @@ class Application(ApplicationAliases, StateMapping):
         assert self._chain is not None, "compose() makes the chain"
         return await self._chain(request)
 
+    async def _call(self, request: Request) -> StreamResponse:
+        """The innermost of the chain of an application without sub-applications."""
+        response: StreamResponse = await request.match_info.route.call(request)
+        return response
+
     async def _dispatch(self, request: Request) -> StreamResponse:
         """The innermost of this application's chain: into the sub-application that was routed to, or to the handler."""
         match_info: Any = request.match_info
@@ -380,12 +383,6 @@ class Application(ApplicationAliases, StateMapping):
             return await subapp._chain(request)
         finally:
             match_info.current_app = self
-
-
-async def _call(request: Request) -> StreamResponse:
-    """The chain of an application without middlewares and sub-applications."""
-    response: StreamResponse = await _call_of(request.match_info)(request)
-    return response
 
 
 def _call_of(match_info: Any) -> Handler:
