@@ -14,7 +14,6 @@ release = version = __version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.viewcode",
     "limits_table",
     "plain_docstrings",
     "public_names",
