@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, NoReturn, TypeAlias
 
 from yarl import URL
@@ -278,7 +279,9 @@ class SystemRoute(AbstractRoute):
 
     async def call(self, request: Any) -> NoReturn:
         """Raises the exception."""
-        raise self._exception
+        # A copy: a traceback holds the request, which holds this route; a middleware that answers in place of the
+        # exception would leave that cycle behind, for every request that finds nothing.
+        raise copy(self._exception)
 
     @property
     def handler(self) -> PreparedHandler:
