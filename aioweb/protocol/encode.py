@@ -74,8 +74,10 @@ def encode_informational(status: int, fields: bytes = b"") -> bytes:
 
 def encode_chunk(data: bytes | bytearray | memoryview) -> bytes:
     """`data`, which must not be empty, as one chunk (RFC 9112 section 7.1)."""
-    size = data.nbytes if isinstance(data, memoryview) else len(data)
-    return b"".join((b"%x\r\n" % size, data, b"\r\n"))
+    if isinstance(data, memoryview):
+        # A view with gaps cannot be joined, and its length counts items, not octets.
+        data = data.tobytes()
+    return b"".join((b"%x\r\n" % len(data), data, b"\r\n"))
 
 
 def encode_last_chunk(trailers: Iterable[tuple[str, str]] = ()) -> bytes:
