@@ -10,9 +10,21 @@ app.router.add_get("/", hello)
 web.run_app(app)
 """
 
+from functools import cached_property as reify
+
 from aioweb import hdrs, web
 from aioweb._version import __version__
 from aioweb.protocol.events import HttpVersion, HttpVersion10, HttpVersion11
-from aioweb.protocol.fields import BasicAuth
+from aioweb.protocol.fields import BasicAuth, parse_mimetype
 
-__all__ = ("BasicAuth", "HttpVersion", "HttpVersion10", "HttpVersion11", "__version__", "hdrs", "web")
+__all__ = (
+    "BasicAuth",
+    "HttpVersion",
+    "HttpVersion10",
+    "HttpVersion11",
+    "__version__",
+    "hdrs",
+    "parse_mimetype",
+    "reify",
+    "web",
+)

@@ -1,7 +1,7 @@
 """The middle floor: asyncio on one side, the sans-I/O ground on the other. It serves `handler(head, body, writer)`.
 
-    server = Server(handler)
-    listener = await loop.create_server(server, "127.0.0.1", 8080)
+server = Server(handler)
+listener = await loop.create_server(server, "127.0.0.1", 8080)
 """
 
 from aioweb.server.connection import Handler, HTTPConnection

@@ -27,7 +27,7 @@ from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import NEED_DATA, Data, EndOfMessage, RequestHead
 from aioweb.protocol.limits import Limits
 from aioweb.server.clock import NEVER, Clock
-from aioweb.server.errorpage import error_page
+from aioweb.server.errorpage import ErrorPage
 from aioweb.server.flow import ClientDisconnectedError, Flow
 from aioweb.server.observe import Observers
 from aioweb.server.stream import EMPTY_BODY, BodyInterrupted, BodyTimeout, StreamReader
@@ -92,6 +92,10 @@ class ServerView(Protocol):
 
     def exchange_ended(self, connection: HTTPConnection) -> None:
         """The handler of a closed connection has ended too."""
+
+    @property
+    def error_page(self) -> ErrorPage:
+        """Renders the page of an error."""
 
 
 class HTTPConnection(asyncio.Protocol):
@@ -331,7 +335,7 @@ class HTTPConnection(asyncio.Protocol):
         server.logger.debug("Refused a request of %s: %d %s", self.peername, error.status, error)
         for notify in server.observers.request_refused:
             notify(error.status, str(error), self.peername)
-        content_type, page = error_page(error.status, str(error))
+        content_type, page = server.error_page(error.status, str(error), None, None)
         fields = encode_fields([("Content-Type", content_type)]) + self.clock.default_fields
         self.write(self.ground.send_response(error.status, REASONS[error.status], fields, page, keep_alive=False))
         self._linger()
@@ -438,6 +442,11 @@ class HTTPConnection(asyncio.Protocol):
     def secure_proxy_ssl_header(self) -> tuple[str, str] | None:
         """The field that tells, behind a trusted proxy, that the client used TLS."""
         return self._server.secure_proxy_ssl_header
+
+    @property
+    def error_page(self) -> ErrorPage:
+        """Renders the page of an error."""
+        return self._server.error_page
 
     @property
     def persistent(self) -> bool:

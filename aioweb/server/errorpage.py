@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import html
 import traceback
+from collections.abc import Callable
 from http import HTTPStatus
+
+ErrorPage = Callable[[int, str, "BaseException | None", "str | None"], "tuple[str, bytes]"]
+"""What renders a page: it is called and answers like `error_page`, the default."""
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>

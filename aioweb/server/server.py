@@ -17,6 +17,8 @@ from aioweb.protocol.encode import encode_fields
 from aioweb.protocol.limits import Limits
 from aioweb.server.clock import Clock
 from aioweb.server.connection import Handler, HTTPConnection
+from aioweb.server.errorpage import ErrorPage
+from aioweb.server.errorpage import error_page as default_error_page
 from aioweb.server.observe import NO_OBSERVERS, Observers
 
 _DEFAULT_LIMITS = Limits()
@@ -38,6 +40,7 @@ class Server:
         secure_proxy_ssl_header: name and value of a request field by which a proxy tells that the client used TLS. The
             proxy must remove that field from what clients send.
         server_header: the value of the Server field; "" for none.
+        error_page: renders the pages of refused requests and failed handlers; see `aioweb.server.errorpage.error_page`.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Server:
         logger: logging.Logger = server_logger,
         secure_proxy_ssl_header: tuple[str, str] | None = None,
         server_header: str = "aioweb",
+        error_page: ErrorPage = default_error_page,
     ) -> None:
         self.handler = handler
         self.limits = limits
@@ -66,6 +70,7 @@ class Server:
         self.secure_proxy_ssl_header = secure_proxy_ssl_header
         self.server_field = encode_fields([("Server", server_header)]) if server_header else b""
         self.closing = False
+        self._error_page = error_page
         self._loop = loop
         self._clock: Clock | None = None
         self._connections: set[HTTPConnection] = set()
@@ -132,6 +137,16 @@ class Server:
     def _check_empty(self) -> None:
         if self._empty is not None and not self._empty.done() and not self._connections and not self._abandoned:
             self._empty.set_result(None)
+
+    def error_page(
+        self, status: int, detail: str = "", exception: BaseException | None = None, accept: str | None = None
+    ) -> tuple[str, bytes]:
+        """Render the page of an error; the default one if that of the user fails."""
+        try:
+            return self._error_page(status, detail, exception, accept)
+        except Exception:
+            self.logger.exception("The error page for status %d has failed", status)
+            return default_error_page(status, detail, exception, accept)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from aioweb.protocol.connection import Connection
 from aioweb.protocol.events import RequestHead
 from aioweb.protocol.framing import Framing
 from aioweb.server.clock import Clock
-from aioweb.server.errorpage import error_page
+from aioweb.server.errorpage import ErrorPage
 from aioweb.server.flow import DRAINED, ClientDisconnectedError, Flow
 
 _GATHER = 65536
@@ -35,6 +35,10 @@ class Channel(Protocol):
     @property
     def persistent(self) -> bool:
         """This side wants the connection to persist after the exchange that is under way."""
+
+    @property
+    def error_page(self) -> ErrorPage:
+        """Renders the page of an error."""
 
     @property
     def secure_proxy_ssl_header(self) -> tuple[str, str] | None:
@@ -201,7 +205,7 @@ class StreamWriter:
 
     def error_page(self, status: int, detail: str = "", exception: BaseException | None = None) -> tuple[str, bytes]:
         """Content type and content of the page for an error, in the kind of text that the client accepts."""
-        return error_page(status, detail, exception, self.head.fields.headers.get("Accept"))
+        return self._over().error_page(status, detail, exception, self.head.fields.headers.get("Accept"))
 
     def abort(self) -> None:
         """Cut the connection: the response has begun and cannot be completed, and the client must see that."""

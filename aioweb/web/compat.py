@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 import attrs
 from multidict import MultiDictProxy
 
+from aioweb.protocol.errors import BadChunk, BadField, BadRequestLine, FieldsTooLarge, ProtocolError
 from aioweb.protocol.limits import Limits
-from aioweb.server.stream import StreamReader
+from aioweb.server.flow import ClientDisconnectedError
+from aioweb.server.stream import BodyError, StreamReader
 
 
 class _Request(Protocol):
@@ -122,6 +124,59 @@ class ApplicationAliases:
                 )
 
 
+class HttpProcessingError(ProtocolError):
+    """A request that cannot be processed, raised by a handler: the page of this error is sent, and the connection ends.
+
+    Today: raise one of the HTTP exceptions.
+
+    Args:
+        code: the status; by default that of the class.
+        message: one sentence for the page.
+        headers: further fields of the response.
+    """
+
+    code = 500
+
+    def __init__(self, *, code: int | None = None, message: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.code = code if code is not None else type(self).code
+        """The status."""
+        self.message = message
+        """The sentence for the page."""
+        self.headers = headers
+        """Further fields of the response."""
+
+    @property
+    def status(self) -> int:  # type: ignore[override]
+        """`code`."""
+        return self.code
+
+
+class HttpBadRequest(HttpProcessingError):
+    """400, raised by a handler. Today: `HTTPBadRequest`."""
+
+    code = 400
+
+    def __init__(self, message: str = "", *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message=message, headers=headers)
+
+
+class HttpMethodNotAllowed(HttpProcessingError):
+    """405, raised by a handler. Today: `HTTPMethodNotAllowed`."""
+
+    code = 405
+
+
+# What the parser raises keeps its modern classes: `except BadHttpMessage` catches all of them.
+BadHttpMessage = ProtocolError
+BadStatusLine = BadRequestLine
+InvalidHeader = BadField
+LineTooLong = FieldsTooLarge  # a request line that is too long never reaches a handler, a trailer may
+TransferEncodingError = BadChunk
+ContentEncodingError = BodyError
+WSClientDisconnectedError = ClientDisconnectedError
+
+
 _LIMIT_OF = {
     "keep_alive": "keepalive_timeout",
     "keepalive_timeout": "keepalive_timeout",
@@ -137,7 +192,6 @@ _LIMIT_OF = {
 _WITHOUT_EFFECT = {
     "host",  # informational in 0.17
     "port",
-    "log",
     "timeout_ceil_threshold",  # deadlines are coarse here anyway
     "auto_decompress",  # until request contents are decompressed at all
 }
@@ -157,6 +211,8 @@ def split_options(limits: Limits, options: dict[str, Any]) -> tuple[Limits, dict
             limit = _LIMIT_OF[name]
             is_time = limit.endswith(("_timeout", "_time"))
             changes[limit] = (value or None) if is_time else value
+        elif name == "log":
+            rest.setdefault("logger", value)
         elif name not in _WITHOUT_EFFECT:
             rest[name] = value
     return attrs.evolve(limits, **changes), rest

@@ -102,7 +102,8 @@ def _recover(
     if writer.started:
         writer.abort()
         return None
-    response = Response(status=status, body=page[1], headers={"Content-Type": page[0]})
+    headers = getattr(exception, "headers", None) or {}  # HttpProcessingError has some
+    response = Response(status=status, body=page[1], headers={**headers, "Content-Type": page[0]})
     response.force_close()
     return response
 
