@@ -106,15 +106,15 @@ def frame_response(
         return _BARE[connection]
     if status == 304:
         return _NO_CONTENT_WITH_LENGTH[connection] if length else _BARE[connection]
+    # RFC 9110 section 15.3.6: a 205 has no content, and says so.
+    if status == 205:
+        return _NO_CONTENT_WITH_LENGTH[connection]
     chunked = (chunked or length is None) and version is not HttpVersion10
     # Step 1: no response to HEAD has content, but its fields are those of GET (RFC 9110 section 9.3.2).
     if method == "HEAD":
         if chunked:
             return _NO_CONTENT_CHUNKED[connection]
         return _BARE[connection] if length is None else _NO_CONTENT_WITH_LENGTH[connection]
-    # RFC 9110 section 15.3.6: a 205 has no content, and says so.
-    if status == 205:
-        return _NO_CONTENT_WITH_LENGTH[connection]
     # Steps 4 and 6.
     if chunked:
         return _CHUNKED[connection]
