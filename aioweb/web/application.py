@@ -169,13 +169,14 @@ class Application(ApplicationAliases, StateMapping):
         """Serve an application under a path prefix.
 
         With `name`, its routes are found as "name:route" by `url_for`. Raises ValueError for a prefix that is none,
-        RuntimeError if either application has started.
+        RuntimeError if either application has started, or `subapp` is below another application already.
         """
         if not isinstance(prefix, str):
             raise TypeError(f"the prefix must be a str, not {prefix!r}")
         prefix = prefix.rstrip("/")
         if not prefix.startswith("/"):
             raise ValueError(f"the prefix must begin with a slash and name a path, not {prefix!r}")
+        self._check_adoption(subapp)
         resource = PrefixedSubAppResource(prefix, subapp, name=name)
         self._adopt(subapp, resource)
         return resource
@@ -184,18 +185,28 @@ class Application(ApplicationAliases, StateMapping):
         """Serve an application for a host, such as "api.example.org" or "*.example.org"."""
         if not isinstance(domain, str):
             raise TypeError(f"the domain must be a str, not {domain!r}")
+        self._check_adoption(subapp)
         rule = MaskDomain(domain) if "*" in domain else Domain(domain)
         resource = MatchedSubAppResource(rule, subapp, name=name)
         self._adopt(subapp, resource)
         return resource
 
-    def _adopt(self, subapp: Application, resource: AbstractResource) -> None:
+    def _check_adoption(self, subapp: Application) -> None:
         if self._frozen:
             raise RuntimeError("an application that has started takes no sub-application")
-        if not isinstance(subapp, Application) or subapp.frozen or subapp._is_subapp:
+        if not isinstance(subapp, Application):
+            raise TypeError(f"a sub-application must be an Application, not {subapp!r}")
+        if subapp.frozen or subapp._is_subapp:
             raise RuntimeError(f"{subapp!r} has started, or is a sub-application already")
-        subapp._is_subapp = True
+        if subapp._holds(self):
+            raise RuntimeError(f"{subapp!r} cannot be below itself")
+
+    def _holds(self, app: Application) -> bool:
+        return app is self or any(subapp._holds(app) for subapp in self._subapps)
+
+    def _adopt(self, subapp: Application, resource: AbstractResource) -> None:
         self.router.register_resource(resource)
+        subapp._is_subapp = True
         self._subapps.append(subapp)
         self.on_startup.append(lambda _: subapp.startup())
         self.on_shutdown.append(lambda _: subapp.shutdown())
@@ -293,17 +304,18 @@ class Application(ApplicationAliases, StateMapping):
     def make_handler(self, **options: Any) -> Any:
         """Make what `loop.create_server()` calls, and freeze the application.
 
-        Args, all optional and keyword-only, beside those of `Server`:
-            limits: a `Limits`; single limits may be given by the names of aiohttp: keepalive_timeout (or keep_alive),
-                timeout (of the head), lingering_time, max_line_size, max_field_size, max_headers, read_bufsize,
-                client_max_size.
-            access_log: the logger of the access log, None for none.
-            access_log_class: a subclass of AbstractAccessLogger, or an instance.
-            access_log_format: its format.
-            observers: further observers.
-            loop, debug, logger, tcp_keepalive, keep_alive_on, handler_cancellation, secure_proxy_ssl_header,
-                server_header: see `Server`.
-            host, port, log, timeout_ceil_threshold, auto_decompress: accepted for old code.
+        Args:
+            options: all optional: those of `Server`, and
+
+                - limits: a `Limits`; single limits may be given by the names of aiohttp: keepalive_timeout (or
+                  keep_alive), timeout (of the head), lingering_time, max_line_size, max_field_size, max_headers,
+                  read_bufsize, client_max_size.
+                - access_log: the logger of the access log, None for none.
+                - access_log_class: a subclass of AbstractAccessLogger, or what makes one.
+                - access_log_format: its format.
+                - observers: further observers.
+                - log: the name of `logger` in aiohttp 0.17.
+                - host, port, timeout_ceil_threshold, auto_decompress: accepted for old code, without effect.
 
         Raises TypeError for an option that nobody knows, ValueError for an impossible limit.
         """

@@ -294,15 +294,29 @@ class Request(BaseRequest):
     @property
     def config_dict(self) -> Mapping[Any, Any]:
         """The state of `app`, and behind it the state of the applications around it, read-only."""
+        return MappingProxyType(ChainMap(*self._apps_outward()))
+
+    def url_for(self, name: str, /, **parts: object) -> URL:
+        """The URL of the route with that name: of `app`, else of the applications around it, the innermost first.
+
+        So the routes of a sister application are found as "sister:route". See `Application.url_for` for names and what
+        it raises.
+        """
+        for app in self._apps_outward():
+            try:
+                resource = app.router.find_named(name)
+            except KeyError:
+                continue
+            url: URL = resource.url_for(**parts)
+            return url
+        raise KeyError(name)
+
+    def _apps_outward(self) -> list[Any]:
+        """`app`, and the applications around it, the innermost first."""
         apps = list(self.match_info.apps)
         while apps[-1] is not self.app:
             apps.pop()
-        return MappingProxyType(ChainMap(*reversed(apps)))
-
-    def url_for(self, name: str, /, **parts: object) -> URL:
-        """The URL of the route with that name, as `app` sees names; see `Application.url_for`."""
-        url: URL = self.app.url_for(name, **parts)
-        return url
+        return apps[::-1]
 
 
 def _with_headers(head: RequestHead, headers: CIMultiDict[str]) -> RequestHead:

@@ -64,6 +64,10 @@ class AbstractRouter(ABC):
     async def resolve(self, request: Any) -> AbstractMatchInfo:
         """The answer to a request. Never raises for what is not found: the handler of the answer does."""
 
+    def find_named(self, name: str) -> AbstractResource:
+        """The resource of this name, for URLs in reverse. Raises KeyError; a router without names always does."""
+        raise KeyError(name)
+
 
 class RouteAdder(ABC):
     """The `add_` methods of a router, and of a group of it."""
@@ -253,6 +257,8 @@ class UrlDispatcher(RouteAdder, AbstractRouter, Mapping[str, AbstractResource]):
         self._known: set[AbstractResource] = set()
         self._named: dict[str, AbstractResource] = {}
         self._index: RouteIndex | None = None
+        # Where the application is mounted: for the resources to come, too.
+        self._prefix = ""
 
     def __repr__(self) -> str:
         return f"<UrlDispatcher with {len(self._resources)} resources>"
@@ -284,8 +290,9 @@ class UrlDispatcher(RouteAdder, AbstractRouter, Mapping[str, AbstractResource]):
 
     @property
     def needs_resolve(self) -> bool:
-        """A resource, or the router of a sub-application, has to be awaited: `match` cannot answer, `resolve` can."""
-        return (self._index or self._build_index()).needs_resolve
+        """`match` cannot answer, `resolve` can: it is overridden, or a resource or sub-application has to be awaited."""
+        is_overridden = type(self).resolve is not UrlDispatcher.resolve
+        return is_overridden or (self._index or self._build_index()).needs_resolve
 
     async def resolve(self, request: Any) -> AbstractMatchInfo:
         """`match` for a request, which also awaits what has to be awaited."""
@@ -314,7 +321,7 @@ class UrlDispatcher(RouteAdder, AbstractRouter, Mapping[str, AbstractResource]):
         last = self._resources[-1] if self._resources else None
         if (
             isinstance(last, Resource)
-            and last.raw_match(path)
+            and last.raw_match(self._prefix + path)
             and last.name == name
             and last.middlewares == middlewares
         ):
@@ -337,10 +344,12 @@ class UrlDispatcher(RouteAdder, AbstractRouter, Mapping[str, AbstractResource]):
         if resource in self._known:
             raise RuntimeError(f"{resource!r} is registered already")
         name = resource.name
+        if name is not None and check_name(name) in self._named:
+            raise ValueError(f"name {name!r} of {resource!r} is taken by {self._named[name]!r}")
+        if self._prefix:
+            resource.add_prefix(self._prefix)
         if name is not None:
-            other = self._named.setdefault(check_name(name), resource)
-            if other is not resource:
-                raise ValueError(f"name {name!r} of {resource!r} is taken by {other!r}")
+            self._named[name] = resource
         self._known.add(resource)
         self._resources.append(resource)
         self._index = None
@@ -361,9 +370,10 @@ class UrlDispatcher(RouteAdder, AbstractRouter, Mapping[str, AbstractResource]):
             self.register_resource(RouteResource(route))
 
     def add_prefix(self, prefix: str) -> None:
-        """Move all resources below a prefix; for the router of a sub-application."""
+        """Move all resources, also those to come, below a prefix; for the router of a sub-application."""
         for resource in self._resources:
             resource.add_prefix(prefix)
+        self._prefix = prefix + self._prefix
         self._index = None
 
     def freeze(self) -> None:

@@ -290,8 +290,22 @@ def test_two_requests_share_no_state() -> None:
 
 
 class App(dict[str, Any]):
-    def url_for(self, name: str, **parts: object) -> URL:
-        return URL(f"/{name}") % parts
+    """State, and in one object the router with these names and the resource that was found last."""
+
+    def __init__(self, *names: str, **state: object) -> None:
+        super().__init__(state)
+        self.router = self
+        self.names = names
+        self.path = ""
+
+    def find_named(self, name: str) -> App:
+        if name not in self.names:
+            raise KeyError(name)
+        self.path = f"/{self.names[0]}/{name}"
+        return self
+
+    def url_for(self, **parts: object) -> URL:
+        return URL(self.path) % parts
 
 
 class Match(dict[str, str]):
@@ -315,7 +329,19 @@ def test_the_application_is_that_of_the_match() -> None:
     request.match_info = Match(outer, inner)
     assert request.app is inner
     assert request.match_info["id"] == "7"
-    assert request.url_for("user", id=3) == URL("/user?id=3")
+
+
+def test_a_name_is_looked_for_outwards_from_the_current_application() -> None:
+    outer, middle, inner = App("outer", "user"), App("middle", "user"), App("inner", "page")
+    request = make()
+    request.match_info = Match(outer, middle, inner)
+    assert request.url_for("page", id=3) == URL("/inner/page?id=3")
+    assert request.url_for("user") == URL("/middle/user")
+    assert request.url_for("outer") == URL("/outer/outer")
+    request.match_info = Match(outer, middle, inner, current=0)
+    assert request.url_for("user") == URL("/outer/user")
+    with pytest.raises(KeyError, match="page"):
+        request.url_for("page")
 
 
 def test_config_dict_sees_outwards_from_the_current_application() -> None:
