@@ -324,7 +324,7 @@ class SystemRoute(AbstractRoute):
 
 
 class AbstractMatchInfo(ABC):
-    """What a router answers for a request. A router of your own may have a class of its own."""
+    """What a router answers for a request. A class of your own overrides `handler`, and what else it wants."""
 
     __slots__ = ()
 
@@ -334,30 +334,39 @@ class AbstractMatchInfo(ABC):
         """The handler of the route."""
 
     @property
-    @abstractmethod
     def expect_handler(self) -> ExpectHandler | None:
         """What answers an expectation; None for the default."""
+        return None
 
     @property
-    @abstractmethod
     def http_exception(self) -> HTTPException | None:
         """What the handler raises if nothing was found, else None."""
+        return None
 
-    @abstractmethod
     def get_info(self) -> dict[str, Any]:
         """What was found, for introspection."""
+        return {}
 
     @property
-    @abstractmethod
     def apps(self) -> tuple[Any, ...]:
         """The applications that lead to the route, outermost first."""
+        apps: tuple[Any, ...] = vars(self).get("apps", ())
+        return apps
 
-    @abstractmethod
     def add_app(self, app: Any) -> None:
         """Put an application around those that are there."""
+        vars(self)["apps"] = (app, *self.apps)
 
-    @abstractmethod
-    def freeze(self) -> None:
+    @property
+    def current_app(self) -> Any:
+        """The application whose middleware or handler runs, the outermost at first."""
+        return vars(self).get("current_app", self.apps[0])
+
+    @current_app.setter
+    def current_app(self, app: Any) -> None:
+        vars(self)["current_app"] = app
+
+    def freeze(self) -> None:  # noqa: B027
         """Take no more applications."""
 
 
