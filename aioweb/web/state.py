@@ -67,11 +67,12 @@ class StateMapping(_Methods):
     def __getitem__(self, key: Any) -> Any:
         return self._state[key]
 
+    # Narrower than what works: a key of any type would let every value pass under a typed key.
     @overload
     def __setitem__(self, key: StateKey[_T], value: _T) -> None: ...
 
     @overload
-    def __setitem__(self, key: Any, value: Any) -> None: ...
+    def __setitem__(self, key: str, value: Any) -> None: ...
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if not isinstance(self._state, dict):
