@@ -28,7 +28,9 @@ from typing import Any, Final, TypeVar
 from aioweb.web.exceptions import HTTPMove, HTTPPermanentRedirect
 from aioweb.web.request import Request
 from aioweb.web.response import StreamResponse
+from aioweb.web.router import UrlDispatcher
 from aioweb.web.signals import FreezableList
+from aioweb.web.views import prepare_handler
 
 Handler = Callable[[Request], Awaitable[StreamResponse]]
 """What answers a request."""
@@ -38,6 +40,7 @@ Middleware = Callable[..., Awaitable[Any]]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+_POSITIONAL_OR_KEYWORD: Final = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _MARK: Final = "__middleware_version__"
 _APPLICATION_NAMES = frozenset({"app", "application", "_app", "_application"})
 _REQUEST_NAMES = frozenset({"request", "req", "_request", "_req"})
@@ -47,7 +50,8 @@ def middleware(function: _F) -> _F:
     """Mark a coroutine function `(request, handler)` as a modern middleware. Raises TypeError for anything else."""
     if not _is_coroutine_function(function):
         raise TypeError(f"a middleware must be a coroutine function (async def), not {function!r}")
-    setattr(function, _MARK, 1)
+    # A bound method takes no attribute; its function does.
+    setattr(getattr(function, "__func__", function), _MARK, 1)
     return function
 
 
@@ -70,9 +74,9 @@ def is_modern(item: Any) -> bool:
     """
     if not _is_coroutine_function(item):
         raise TypeError(f"a middleware must be a coroutine function (async def), not {item!r}")
-    if getattr(item, _MARK, None) == 1 or getattr(getattr(item, "__func__", None), _MARK, None) == 1:
+    if getattr(item, _MARK, None) == 1:
         return True
-    names = [parameter.name for parameter in _positional(item)]
+    names = _required_names(item)
     if len(names) == 2 and names[0] in _APPLICATION_NAMES:
         return False
     if len(names) == 2 and names[0] in _REQUEST_NAMES:
@@ -87,32 +91,40 @@ async def compose(app: Any, middlewares: Iterable[Middleware], handler: Handler)
     """Put middlewares in front of a handler; the first stands outermost. Factories are awaited here, once."""
     for item in reversed(list(middlewares)):
         if is_modern(item):
-            second = _positional(item)[1]
-            if second.kind is inspect.Parameter.POSITIONAL_ONLY:
-                handler = _in_front(item, handler)
-            else:
-                # A partial by keyword is called in C: no frame of ours between a middleware and the next.
-                handler = functools.partial(item, **{second.name: handler})
+            handler = _put_in_front(item, handler)
         else:
             made = await item(app, handler)
             if not callable(made):
                 raise TypeError(f"the middleware factory {item!r} returned {made!r} and not a handler")
-            handler = made
+            handler = prepare_handler(made)
     return handler
 
 
-def _in_front(item: Middleware, handler: Handler) -> Handler:
+def _put_in_front(item: Middleware, handler: Handler) -> Handler:
+    # The signature of what is called, not of what it wraps: a decorator may name its arguments as it likes.
+    second = _parameters(item, follow_wrapped=False)[1:2]
+    if second and second[0].kind in (_POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY):
+        # A partial by keyword is called in C: no frame of ours between a middleware and the next.
+        return functools.partial(item, **{second[0].name: handler})
     return lambda request: item(request, handler)
 
 
-def _positional(item: Any) -> list[inspect.Parameter]:
+def _required_names(item: Any) -> list[str]:
+    """The names of the positional parameters without a default; of all of them if each has one."""
+    positional = [
+        parameter
+        for parameter in _parameters(item)
+        if parameter.kind in (inspect.Parameter.POSITIONAL_ONLY, _POSITIONAL_OR_KEYWORD)
+    ]
+    required = [parameter for parameter in positional if parameter.default is inspect.Parameter.empty]
+    return [parameter.name for parameter in required or positional]
+
+
+def _parameters(item: Any, *, follow_wrapped: bool = True) -> list[inspect.Parameter]:
     try:
-        parameters = inspect.signature(item).parameters.values()
+        return list(inspect.signature(item, follow_wrapped=follow_wrapped).parameters.values())
     except (TypeError, ValueError):
         return []
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    required = [parameter for parameter in parameters if parameter.kind in kinds]
-    return [parameter for parameter in required if parameter.default is inspect.Parameter.empty] or required
 
 
 def _is_coroutine_function(item: Any) -> bool:
@@ -179,5 +191,10 @@ def _candidates(path: str, append_slash: bool, remove_slash: bool, merge_slashes
 
 async def _is_known(request: Request, path: str) -> bool:
     """The router of the outermost application finds a route, or at least another method, for this path."""
-    match_info = await request.match_info.apps[0].router.resolve(request.clone(rel_url=path))
+    router = request.match_info.apps[0].router
+    if type(router).resolve is UrlDispatcher.resolve and not router.needs_resolve:
+        # Not by a clone: a middleware may have read the content, and then there is none.
+        match_info = router.match(request.method, path, request.host)
+    else:
+        match_info = await router.resolve(request.clone(rel_url=path))
     return match_info.http_exception is None or match_info.http_exception.status == 405
