@@ -93,8 +93,9 @@ class Connection:
     # -- what came in ----------------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes) -> None:
-        """Take octets from the peer; call `next_event` until it waits."""
-        self.buffer += data
+        """Take octets from the peer; call `next_event` until it waits. After an error they are dropped."""
+        if self._error is None:
+            self.buffer += data
 
     def receive_eof(self) -> None:
         """The peer will send nothing more.
@@ -141,8 +142,9 @@ class Connection:
         return head
 
     def _next_content(self) -> Data | EndOfMessage | Wait:
-        if self._reader is None:
-            raise self._error or IncompleteMessage("the connection is closed")
+        if self._error is not None:
+            raise self._error
+        assert self._reader is not None, "content is awaited: its reader was made with the head"
         event = self._reader.read(self.buffer)
         if isinstance(event, EndOfMessage):
             self._receiving = RECEIVING_MOVES[self._receiving, Move.END]
@@ -181,8 +183,8 @@ class Connection:
 
     @property
     def response_complete(self) -> bool:
-        """The whole response was sent."""
-        return self._sending is _SENT
+        """The whole response was sent; that of a switch to another protocol is its head."""
+        return self._sending >= _SENT
 
     @property
     def persists(self) -> bool:

@@ -19,19 +19,23 @@ REASONS: dict[int, str] = {status.value: status.phrase for status in HTTPStatus}
 }
 """The reason phrases of the registry, by status."""
 
-_STATUS_LINES = {(status, reason): f"HTTP/1.1 {status} {reason}\r\n".encode() for status, reason in REASONS.items()}
+_STATUS_LINES = {
+    (status, reason): f"HTTP/1.1 {status} {reason}\r\n".encode()
+    for status, reason in REASONS.items()
+    if status >= 200 or status == 101
+}
 
 LAST_CHUNK = b"0\r\n\r\n"
 """The end of chunked content without trailers."""
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-"""The interim response that invites the content (RFC 9110 section 15.2.1)."""
-
 
 def check_reason(reason: str) -> str:
-    """Return `reason`; raise ValueError if it holds CR, LF, NUL or another control (RFC 9112 section 4)."""
+    """Return `reason`; raise ValueError if it holds CR, LF, NUL or another control (RFC 9112 section 4).
+
+    A surrogate that stands for no octet (PEP 383) is refused too: it could not be written.
+    """
     if BAD_IN_VALUE.search(reason) is not None:
-        raise ValueError(f"reason: a control character in {_show(reason)}")
+        raise ValueError(f"reason: a control character or a lone surrogate in {_show(reason)}")
     return reason
 
 
@@ -39,14 +43,15 @@ def encode_fields(pairs: Iterable[tuple[str, str]]) -> bytes:
     """The field lines of names and values, in their order, each ended by CRLF.
 
     Values are written as UTF-8, surrogates as the octets that they stand for (PEP 383).
-    Raises ValueError, naming the field, for a name that is no token or a value with a control other than HTAB.
+    Raises ValueError, naming the field, for a name that is no token, and for a value with a control other than HTAB or
+    with a surrogate that stands for no octet.
     """
     lines: list[str] = []
     for name, value in pairs:
         if TOKEN.fullmatch(name) is None:
             raise ValueError(f"field name {_show(name)} is not a token (RFC 9110 section 5.1)")
         if BAD_IN_VALUE.search(value) is not None:
-            raise ValueError(f"field {name}: a control character in {_show(value)}")
+            raise ValueError(f"field {name}: a control character or a lone surrogate in {_show(value)}")
         lines.append(f"{name}: {value}\r\n")
     return "".join(lines).encode("utf-8", "surrogateescape")
 
@@ -55,11 +60,13 @@ def encode_response_head(status: int, reason: str, fields: bytes, framing: Frami
     """The head of a response: status line, `fields` as `encode_fields` made them, and the fields of its framing.
 
     The version is always 1.1, the highest that we speak (RFC 9110 section 2.5). Raises ValueError for a reason that
-    `check_reason` refuses.
+    `check_reason` refuses, and for a status that no final response has: the client would wait for another one.
     """
     line = _STATUS_LINES.get((status, reason))
     if line is None:
-        line = f"HTTP/1.1 {status} {check_reason(reason)}\r\n".encode("utf-8", "surrogateescape")
+        if not 200 <= status <= 999 and status != 101:
+            raise ValueError(f"the status of a final response is 101 or from 200 to 999, not {status}")
+        line = f"HTTP/1.1 {status:d} {check_reason(reason)}\r\n".encode("utf-8", "surrogateescape")
     if framing.announces_length:
         return b"%b%bContent-Length: %d\r\n%b\r\n" % (line, fields, length or 0, framing.fields)
     return b"%b%b%b\r\n" % (line, fields, framing.fields)
@@ -69,7 +76,7 @@ def encode_informational(status: int, fields: bytes = b"") -> bytes:
     """An interim response (RFC 9110 section 15.2); 101 is none, it is final for HTTP."""
     if not 100 <= status < 200 or status == 101:
         raise ValueError(f"an interim response has a status of 1xx other than 101, not {status}")
-    return f"HTTP/1.1 {status} {REASONS.get(status, '')}\r\n".encode() + fields + b"\r\n"
+    return f"HTTP/1.1 {status:d} {REASONS.get(status, '')}\r\n".encode() + fields + b"\r\n"
 
 
 def encode_chunk(data: bytes | bytearray | memoryview) -> bytes:

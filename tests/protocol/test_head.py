@@ -14,6 +14,7 @@ from aioweb.protocol.head import LineScan, check_lines, parse_request_head
 from aioweb.protocol.limits import Limits
 from tests.data.hostile import HOSTILE
 from tests.data.unusual import UNUSUAL
+from tests.protocol.counting import CountingBuffer, CountingPattern
 from tests.protocol.strategies import limits, mutants, soups
 from tests.protocol.wire import observe
 
@@ -352,29 +353,6 @@ def test_an_http_1_1_request_that_repeats_a_section_without_host_is_refused():
 
 
 # -- work is linear --------------------------------------------------------------------------------------------------
-
-
-class CountingBuffer(bytearray):
-    """A buffer that counts the octets which `find` may look at."""
-
-    looked_at = 0
-
-    def find(self, sub, start=0, *end):
-        found = super().find(sub, start, *end)
-        self.looked_at += (found if found >= 0 else len(self)) - start
-        return found
-
-
-class CountingPattern:
-    """A pattern that counts the octets which a search may look at."""
-
-    def __init__(self, pattern):
-        self.pattern = pattern
-        self.looked_at = 0
-
-    def search(self, buffer, start, end):
-        self.looked_at += max(0, end - start)
-        return self.pattern.search(buffer, start, end)
 
 
 @pytest.mark.parametrize("size", [1, 2, 7], ids="{} octets at a time".format)
