@@ -290,7 +290,7 @@ class UrlDispatcher(RouteAdder, AbstractRouter, Mapping[str, AbstractResource]):
 
     @property
     def needs_resolve(self) -> bool:
-        """`match` cannot answer, `resolve` can: it is overridden, or a resource or sub-application has to be awaited."""
+        """`match` cannot answer, only `resolve`: it is overridden, or a resource or an application must be awaited."""
         is_overridden = type(self).resolve is not UrlDispatcher.resolve
         return is_overridden or (self._index or self._build_index()).needs_resolve
 
