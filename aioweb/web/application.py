@@ -291,9 +291,13 @@ class Application(ApplicationAliases, StateMapping):
                 notify(task, error)
 
     async def _end_tasks(self) -> None:
-        tasks = set(self._tasks)
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self.limits.lingering_time)
+        """Wait for what was spawned, and what that spawns meanwhile; when the time is up, cancel it."""
+        now = asyncio.get_running_loop().time
+        patience = self.limits.lingering_time
+        end = None if patience is None else now() + patience
+        while self._tasks:
+            timeout = None if end is None else max(0.0, end - now())
+            _, late = await asyncio.wait(set(self._tasks), timeout=timeout)
             for task in late:
                 task.cancel()
             if late:
