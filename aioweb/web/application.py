@@ -356,15 +356,17 @@ class Application(ApplicationAliases, StateMapping):
         for subapp in self._subapps:
             subapp.use_observers(observers)
 
-    async def respond(self, request: Request) -> StreamResponse:
-        """Answer a request: route it, meet its expectation, and run the chain that leads to its handler."""
-        if self._chain is None:
-            await self.compose()
+    def respond(self, request: Request, match_info: Any = None) -> Awaitable[StreamResponse]:
+        """Answer a request: route it, meet its expectation, and run the chain that leads to its handler.
+
+        `match_info` is what the router found, if it was asked already. Returns the awaitable of the chain itself: no
+        coroutine of ours stands between a request's task and its first middleware.
+        """
         head = request.head
-        if self._match is not None:
-            match_info: Any = self._match(head.method, head.path, head.authority)
-        else:
-            match_info = await self._router.resolve(request)
+        if match_info is None:
+            if self._match is None:
+                return self._resolve(request)
+            match_info = self._match(head.method, head.path, head.authority)
         match_info.add_app(self)
         request.match_info = match_info
         for notify in self._request_routed:
@@ -372,15 +374,30 @@ class Application(ApplicationAliases, StateMapping):
         if self._hooks:
             request.response_prepare_hooks = self._hooks
         if head.fields.expect is not None and match_info.http_exception is None:
-            refusal = await meet_expectation(request, match_info.expect_handler)
-            if refusal is not None:
-                return refusal
-        assert self._chain is not None, "compose() makes the chain"
+            return self._expect(request)
+        assert self._chain is not None, "compose() makes the chain before anything is routed"
+        return self._chain(request)
+
+    async def _resolve(self, request: Request) -> StreamResponse:
+        """The way of a router that must be awaited, and of the first request if nobody has started the application."""
+        if self._chain is None:
+            await self.compose()
+        if self._match is not None:
+            return await self.respond(request)
+        return await self.respond(request, await self._router.resolve(request))
+
+    async def _expect(self, request: Request) -> StreamResponse:
+        """The way of a request whose content waits for an invitation."""
+        refusal = await meet_expectation(request, request.match_info.expect_handler)
+        if refusal is not None:
+            return refusal
+        assert self._chain is not None, "compose() makes the chain before anything is routed"
         return await self._chain(request)
 
-    async def _call(self, request: Request) -> StreamResponse:
+    @staticmethod
+    def _call(request: Request) -> Awaitable[StreamResponse]:
         """The innermost of the chain of an application without sub-applications."""
-        response: StreamResponse = await request.match_info.route.call(request)
+        response: Awaitable[StreamResponse] = request.match_info.route.call(request)
         return response
 
     async def _dispatch(self, request: Request) -> StreamResponse:

@@ -71,6 +71,10 @@ class MatchInfo(Protocol):
         """Its handler."""
 
     @property
+    def expect_handler(self) -> Any:
+        """What answers an expectation; None for the default."""
+
+    @property
     def http_exception(self) -> Any:
         """The 404 or 405 that the handler raises if nothing was found; None if something was."""
 
@@ -105,7 +109,7 @@ class _Unrouted(dict[str, str]):
     """The match info of a request that no application has routed: no parts, no application."""
 
     apps = ()
-    route = handler = http_exception = None
+    route = handler = expect_handler = http_exception = None
 
     @property
     def current_app(self) -> NoReturn:
