@@ -1,11 +1,11 @@
 """The time of a server: the Date field, and one coarse timer for all deadlines of all its connections.
 
 A timer for each request would cost more than parsing it. Instead a connection notes in `deadline` when it wants to be
-looked at, and a tick, some times a second, looks at those whose time has come. A deadline is never early and at most
-two ticks late. Without connections there is no tick.
+looked at, and a tick, some times a second, looks at those whose time has come. A deadline is never early, and on a loop
+that keeps up at most two ticks late. Without connections there is no tick.
 
-After a stall of the loop (a handler that computed) the octets that arrived meanwhile are still unread: the first tick
-behind it only sets the clock, so that nobody is cut for our own slowness.
+When the loop stalls (a handler that computes), what the clients send meanwhile is unread, and the clock is behind. So
+it counts served time: a tick is worth its interval at most, and nobody is cut for our own slowness.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Watched(Protocol):
     """What a clock looks at."""
 
     deadline: float
-    """Loop time at which `deadline_passed` is to be called; NEVER for not at all."""
+    """Time of the clock at which `deadline_passed` is to be called; 0.0 for each tick, NEVER for none."""
 
     def deadline_passed(self, now: float) -> None:
         """The time has come; sets a new deadline."""
@@ -47,6 +47,7 @@ class Clock:
         "_loop",
         "_second",
         "_server_field",
+        "_ticked_at",
         "_timer",
         "_watched",
         "date_field",
@@ -65,9 +66,11 @@ class Clock:
         self._loop = loop
         self._watched = watched
         self._server_field = server_field
-        shortest = min((timeout for timeout in timeouts if timeout is not None), default=_LONGEST_TICK)
+        shortest = min((timeout for timeout in timeouts if timeout is not None), default=4 * _LONGEST_TICK)
         self.tick = max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
         self.now = 0.0
+        """The time of the last tick, in seconds that were served."""
+        self._ticked_at = 0.0
         self.date_field = b""
         self.default_fields = b""
         self._second = 0
@@ -76,7 +79,8 @@ class Clock:
     def start(self) -> None:
         """Tick, if it does not tick already; it ends by itself when nothing is watched any more."""
         if self._timer is None:
-            self._set(self._loop.time())
+            self.now = self._ticked_at = self._loop.time()
+            self._set_date()
             self._timer = self._loop.call_later(self.tick, self._tick)
 
     def stop(self) -> None:
@@ -86,11 +90,10 @@ class Clock:
             self._timer = None
 
     def after(self, timeout: float | None) -> float:
-        """The loop time `timeout` seconds from now, never early; NEVER for None."""
+        """The time of the clock in `timeout` seconds, never early; NEVER for None."""
         return NEVER if timeout is None else self.now + self.tick + timeout
 
-    def _set(self, now: float) -> None:
-        self.now = now
+    def _set_date(self) -> None:
         second = int(time.time())
         if second != self._second:
             self._second = second
@@ -98,10 +101,13 @@ class Clock:
             self.default_fields = self.date_field + self._server_field
 
     def _tick(self) -> None:
-        now = self._loop.time()
-        stalled = now - self.now > 3 * self.tick
-        self._set(now)
-        if not stalled:
-            for item in [item for item in self._watched if item.deadline <= now]:
-                item.deadline_passed(now)
-        self._timer = self._loop.call_later(self.tick, self._tick) if self._watched else None
+        time_now = self._loop.time()
+        self.now += min(time_now - self._ticked_at, self.tick)
+        self._ticked_at = time_now
+        self._set_date()
+        try:
+            for item in [item for item in self._watched if item.deadline <= self.now]:
+                item.deadline_passed(self.now)
+        finally:
+            # One connection that fails must not take the deadlines of all others with it.
+            self._timer = self._loop.call_later(self.tick, self._tick) if self._watched else None
