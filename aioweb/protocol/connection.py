@@ -64,7 +64,6 @@ class Connection:
 
     __slots__ = (
         "_error",
-        "_framing",
         "_head",
         "_limits",
         "_previous",
@@ -74,6 +73,7 @@ class Connection:
         "_sending",
         "_to_send",
         "buffer",
+        "framing",
     )
 
     def __init__(self, limits: Limits = _DEFAULT_LIMITS) -> None:
@@ -86,7 +86,8 @@ class Connection:
         self._previous: FieldSection | None = None
         self._reader: BodyReader | None = None
         self._scan: LineScan | None = None
-        self._framing: Framing | None = None
+        self.framing: Framing | None = None
+        """How the response ends, and what becomes of the connection; None before its head. To read only."""
         self._to_send = 0
         self._error: ProtocolError | None = None
 
@@ -189,7 +190,7 @@ class Connection:
     @property
     def persists(self) -> bool:
         """The response says that the connection persists, and nothing that came in forbids it."""
-        return self._framing is not None and self._framing.keep_alive and self._receiving is not Receiving.FAILED
+        return self.framing is not None and self.framing.keep_alive and self._receiving is not Receiving.FAILED
 
     # -- what goes out ---------------------------------------------------------------------------------------------
 
@@ -211,7 +212,7 @@ class Connection:
             self._sending = SENDING_MOVES[self._sending, Move.SWITCH if framing.switches else _WHOLE]
         except KeyError:
             raise self._illegal_move(_WHOLE) from None
-        self._framing = framing
+        self.framing = framing
         return octets + content if framing.kind is _LENGTH else octets
 
     def send_head(
@@ -234,7 +235,7 @@ class Connection:
         framing = self._frame(status, length, keep_alive, chunked)
         octets = encode_response_head(status, reason, fields, framing, length)
         self._send(Move.SWITCH if framing.switches else Move.HEAD)
-        self._framing = framing
+        self.framing = framing
         self._to_send = length or 0
         return octets, framing
 
@@ -244,8 +245,8 @@ class Connection:
         Raises RuntimeError before the head, after the end, and for content beyond the announced length.
         """
         self._send(Move.CONTENT)
-        assert self._framing is not None, "Move.CONTENT is only legal after a head"
-        kind = self._framing.kind
+        assert self.framing is not None, "Move.CONTENT is only legal after a head"
+        kind = self.framing.kind
         size = data.nbytes if isinstance(data, memoryview) else len(data)
         if kind is BodyKind.NONE or not size:
             return b""
@@ -263,7 +264,7 @@ class Connection:
         Raises RuntimeError if the response is not under way, or if content is missing from the announced length: then
         the message can never be completed and the connection must be cut.
         """
-        framing = self._framing
+        framing = self.framing
         if framing is not None and framing.kind is BodyKind.LENGTH and self._to_send:
             raise RuntimeError(f"{self._to_send} bytes less than the announced Content-Length")
         octets = b""
@@ -277,14 +278,14 @@ class Connection:
         if (
             self._receiving is not _RECEIVED
             or self._sending is not _SENT
-            or self._framing is None
-            or not self._framing.keep_alive
+            or self.framing is None
+            or not self.framing.keep_alive
         ):
             return False
         self._receiving = _AWAITED
         self._sending = _UNSENT
         self._head = _NO_HEAD
-        self._framing = None
+        self.framing = None
         return True
 
     def _frame(self, status: int, length: int | None, keep_alive: bool, chunked: bool) -> Framing:

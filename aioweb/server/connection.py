@@ -15,6 +15,7 @@ floor knows: what the connection waits for.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -103,6 +104,7 @@ class HTTPConnection(asyncio.Protocol):
 
     __slots__ = (
         "_body",
+        "_context",
         "_mark",
         "_server",
         "_stalled_at",
@@ -131,6 +133,7 @@ class HTTPConnection(asyncio.Protocol):
         self.deadline = NEVER
         self.transport = None
         self.peername: Any = None
+        self._context = contextvars.copy_context()
         self._task: asyncio.Task[None] | None = None
         self._body: StreamReader | None = None
         self._writer: StreamWriter | None = None
@@ -153,6 +156,8 @@ class HTTPConnection(asyncio.Protocol):
         self.clock = server.clock
         server.connection_opened(self)
         self.deadline = self.clock.after(server.limits.head_timeout)
+        if server.closing:
+            self._close()
 
     def data_received(self, data: bytes) -> None:
         """Octets have arrived."""
@@ -171,7 +176,7 @@ class HTTPConnection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The client sends nothing more. As nginx does, that is taken for its leaving: the transport closes."""
-        self.flow.lost = True
+        self._close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
@@ -182,20 +187,19 @@ class HTTPConnection(asyncio.Protocol):
         self._server.connection_closed(self)
         if self._body is not None:
             self._body.set_exception(BodyInterrupted("the client went away in the middle of its request"))
-        if self._task is not None and self._server.handler_cancellation:
-            self._task.cancel()
+        if self._server.handler_cancellation:
+            self._cancel()
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write: from now on its progress is watched."""
         self.flow.pause_writing()
         if self.phase is _EXCHANGE:
+            self._mark = None
             self.deadline = 0.0
 
     def resume_writing(self) -> None:
         """The client has caught up."""
         self.flow.resume_writing()
-        if self.phase is _HEAD:
-            self.deadline = self.clock.after(self._server.limits.keepalive_timeout)
 
     # -- the life of a connection ----------------------------------------------------------------------------------
 
@@ -221,7 +225,7 @@ class HTTPConnection(asyncio.Protocol):
             body = self._body = StreamReader(self._server.limits.read_buffer, self.flow.resume_reading, loop=self.loop)
             self._mark = None
             self.deadline = 0.0
-        # The context of this callback is that of the server's start: each task gets a copy of its own.
+        # The context here is that of the server's start: each task gets a copy of its own.
         self._task = self.loop.create_task(self._run_exchange(event, body, writer))
         if self._body is not None:
             self._feed_body(self._body)
@@ -230,9 +234,14 @@ class HTTPConnection(asyncio.Protocol):
         """Run the handler, and answer for it where it did not answer."""
         try:
             await self._server.handler(head, body, writer)
-        except asyncio.CancelledError:
-            # The client is gone, or the server's time is up: nobody reads a late answer.
-            self.abort()
+            if self.flow.writing_paused:
+                # A handler may drop the awaitables of its writes, but not pile up response upon response.
+                await self.flow.wait_drained()
+        except asyncio.CancelledError as error:
+            # If the client is gone, or the server's time is up, nobody reads a late answer. Else it is a failure: the
+            # handler waited for something that was cancelled.
+            if self.phase is _EXCHANGE:
+                self._give_up(head, writer, error)
             raise
         except ClientDisconnectedError:
             self._server.logger.debug("%s %s: the client is gone", head.method, head.target)
@@ -241,7 +250,7 @@ class HTTPConnection(asyncio.Protocol):
         finally:
             self._end_exchange(writer)
 
-    def _give_up(self, head: RequestHead, writer: StreamWriter, error: Exception) -> None:
+    def _give_up(self, head: RequestHead, writer: StreamWriter, error: BaseException) -> None:
         """A handler failed and no roof above caught it: 500 where that makes sense, else a cut is the only honesty."""
         self._server.logger.error("Error handling %s %s", head.method, head.target, exc_info=error)
         if writer.started:
@@ -269,12 +278,12 @@ class HTTPConnection(asyncio.Protocol):
             self._close()
             return
         self.phase = _HEAD
-        flow = self.flow
-        self.deadline = 0.0 if flow.writing_paused else self.clock.after(self._server.limits.keepalive_timeout)
-        if flow.reading_paused:
-            flow.resume_reading()
+        self.deadline = self.clock.after(self._server.limits.keepalive_timeout)
+        if self.flow.reading_paused:
+            self.flow.resume_reading()
         if self.ground.buffer:
-            self._next_request()
+            # What the last handler set in its context is not for the next one, which may serve somebody else.
+            self._context.run(self._next_request)
 
     def _end_connection(self, writer: StreamWriter) -> None:
         """There is no next request, or not yet. The client is to be able to read its response in any case."""
@@ -282,12 +291,14 @@ class HTTPConnection(asyncio.Protocol):
         if not ground.response_complete and not self.flow.lost:
             self._give_up(writer.head, writer, RuntimeError("the handler returned without a complete response"))
         writer.cut_off()
+        if self._body is not None:
+            self._body.set_exception(BodyInterrupted("the exchange is over"))
         self._task = self._writer = self._body = self._mark = None
         if self.phase is Phase.CLOSED:
             self._server.exchange_ended(self)
         elif not ground.response_complete:
             self.abort()
-        elif ground.request_complete:
+        elif ground.request_complete and not ground.buffer:
             self._close()
         elif ground.persists and not self._server.closing:
             self.phase = Phase.DRAINING
@@ -326,8 +337,12 @@ class HTTPConnection(asyncio.Protocol):
         self.phase = Phase.LINGERING
         self.deadline = self.clock.after(self._server.limits.lingering_time)
         self.flow.resume_reading()
-        if transport.can_write_eof():
-            transport.write_eof()
+        try:
+            if transport.can_write_eof():
+                transport.write_eof()
+        except OSError:
+            # The client has reset the connection, and the transport does not know yet.
+            self.abort()
 
     def _refuse(self, error: ProtocolError) -> None:
         """Answer octets that never became a request, and end the connection."""
@@ -337,7 +352,11 @@ class HTTPConnection(asyncio.Protocol):
             notify(error.status, str(error), self.peername)
         content_type, page = server.error_page(error.status, str(error), None, None)
         fields = encode_fields([("Content-Type", content_type)]) + self.clock.default_fields
-        self.write(self.ground.send_response(error.status, REASONS[error.status], fields, page, keep_alive=False))
+        octets = self.ground.send_response(error.status, REASONS[error.status], fields, page, keep_alive=False)
+        try:
+            self.write(octets)
+        except ClientDisconnectedError:
+            return
         self._linger()
 
     def _feed_body(self, body: StreamReader) -> None:
@@ -377,8 +396,10 @@ class HTTPConnection(asyncio.Protocol):
 
     def stop(self) -> None:
         """The server stops: close at once if no request is going on. A busy connection closes after its response."""
-        if self.phase is _HEAD or self.phase is Phase.DRAINING:
+        if self.phase is _HEAD:
             self._close()
+        elif self.phase is Phase.DRAINING:
+            self._linger()
 
     @property
     def busy(self) -> bool:
@@ -387,9 +408,13 @@ class HTTPConnection(asyncio.Protocol):
 
     def kill(self) -> None:
         """The server's time is up: cancel the handler and cut the connection."""
-        if self._task is not None:
-            self._task.cancel()
+        self._cancel()
         self.abort()
+
+    def _cancel(self) -> None:
+        """Cancel the handler, a turn later: a task that is cancelled before its first step could end no exchange."""
+        if self._task is not None:
+            self.loop.call_soon(self._task.cancel)
 
     # -- deadlines -------------------------------------------------------------------------------------------------
 
@@ -415,7 +440,9 @@ class HTTPConnection(asyncio.Protocol):
         """Compare a mark of the client's progress with the one of the last tick: no octet pays for this."""
         body = self._body
         if self.flow.writing_paused and self.transport is not None:
-            mark: object = ("to write", self.transport.get_write_buffer_size())
+            # A handler that drops the awaitables of its writes makes the buffer grow; only less of it is progress.
+            size = self.transport.get_write_buffer_size()
+            mark: object = min(size, self._mark) if isinstance(self._mark, int) else size
         elif body is not None and body.waiting:
             mark = ("received", body.total_bytes)
         else:
@@ -465,4 +492,9 @@ class HTTPConnection(asyncio.Protocol):
         transport = self.transport
         if transport is None or self.flow.lost:
             raise ClientDisconnectedError("the client is gone")
-        transport.write(octets)
+        try:
+            transport.write(octets)
+        except (OSError, RuntimeError) as error:
+            # A transport of asyncio never does that; one of uvloop may, when its handle is closed already.
+            self.abort()
+            raise ClientDisconnectedError("the transport takes no more") from error

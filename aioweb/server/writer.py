@@ -13,13 +13,15 @@ from typing import Any, Protocol
 
 from aioweb.protocol.connection import Connection
 from aioweb.protocol.events import RequestHead
-from aioweb.protocol.framing import Framing
+from aioweb.protocol.framing import BodyKind, Framing
 from aioweb.server.clock import Clock
 from aioweb.server.errorpage import ErrorPage
 from aioweb.server.flow import DRAINED, ClientDisconnectedError, Flow
 
 _GATHER = 65536
 """Bytes that are gathered before they are handed to the transport; larger pieces are not copied together."""
+
+_LENGTH = BodyKind.LENGTH
 
 
 class Channel(Protocol):
@@ -136,7 +138,8 @@ class StreamWriter:
             raise ClientDisconnectedError("the exchange is over")
         octets = channel.ground.send_response(status, reason, fields, body, channel.persistent and not close)
         self.status = status
-        self.body_size = len(body)
+        framing = channel.ground.framing
+        self.body_size = len(body) if framing is not None and framing.kind is _LENGTH else 0
         channel.write(octets)
         return channel.flow.drain() if channel.flow.writing_paused else DRAINED
 
@@ -155,7 +158,7 @@ class StreamWriter:
         `length` is that of the content in bytes, None if it is not known (then it goes out in chunks, to HTTP/1.0
         until the connection closes); `chunked` asks for chunks though the length may be known. Returns the framing.
         """
-        channel = self._over()
+        channel = self._open()
         octets, framing = channel.ground.send_head(
             status, reason, fields, length, chunked=chunked, keep_alive=channel.persistent and not close
         )
@@ -165,7 +168,7 @@ class StreamWriter:
 
     def send_informational(self, status: int, fields: bytes = b"") -> None:
         """Send an interim response (100, 103) at once. Raises RuntimeError after the final one has started."""
-        channel = self._over()
+        channel = self._open()
         octets = channel.ground.send_informational(status, fields)
         if octets:
             channel.write(octets)
@@ -175,7 +178,7 @@ class StreamWriter:
 
         Raises RuntimeError before the head, after the end, and for content beyond the announced length.
         """
-        channel = self._over()
+        channel = self._open()
         octets = channel.ground.send_data(data)
         if octets:
             self.body_size += data.nbytes if isinstance(data, memoryview) else len(data)
@@ -187,8 +190,8 @@ class StreamWriter:
     ) -> Awaitable[None]:
         """Send the last content, if any, and the end. A second call is harmless."""
         if self.finished:
-            return self.drain()
-        channel = self._over()
+            return self._channel.flow.drain() if self._channel is not None else DRAINED
+        channel = self._open()
         if data:
             self.write(data)
         octets = channel.ground.send_end(trailers)
@@ -199,7 +202,7 @@ class StreamWriter:
 
     def drain(self) -> Awaitable[None]:
         """Hand over what was gathered; the awaitable waits until the client has taken enough."""
-        channel = self._over()
+        channel = self._open()
         self._flush()
         return channel.flow.drain()
 
@@ -223,10 +226,14 @@ class StreamWriter:
             raise ClientDisconnectedError("the exchange is over")
         return self._channel
 
-    def _put(self, channel: Channel, octets: bytes | bytearray | memoryview) -> None:
-        """Gather octets. What is not bytes is copied: its owner may change it before it leaves."""
+    def _open(self) -> Channel:
+        channel = self._over()
         if channel.flow.lost:
             raise ClientDisconnectedError("the client is gone")
+        return channel
+
+    def _put(self, channel: Channel, octets: bytes | bytearray | memoryview) -> None:
+        """Gather octets. What is not bytes is copied: its owner may change it before it leaves."""
         if not isinstance(octets, bytes):
             octets = bytes(octets)
         if self._gathered is None:
@@ -242,7 +249,10 @@ class StreamWriter:
 
     def _flush_turn(self) -> None:
         self._flushing = False
-        self._flush()
+        try:
+            self._flush()
+        except ClientDisconnectedError:
+            pass  # the next write tells its caller
 
     def _flush(self) -> None:
         gathered, self._gathered = self._gathered, None
