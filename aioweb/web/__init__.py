@@ -4,6 +4,7 @@ Everything that a user of aiohttp.web expects is here under its name; the refere
 """
 
 from aioweb.protocol.cookies import SetCookie
+from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import HttpVersion, HttpVersion10, HttpVersion11
 from aioweb.protocol.fields import ETAG_ANY, BasicAuth, ETag
 from aioweb.protocol.limits import Limits
@@ -245,6 +246,7 @@ __all__ = (
     "PlainRoute",
     "PrefixResource",
     "PrefixedSubAppResource",
+    "ProtocolError",
     "Request",
     "RequestKey",
     "Resource",

@@ -34,7 +34,7 @@ async def show_errors(request: web.Request, handler: web.Handler) -> web.StreamR
         if error.status < 400:
             raise  # a redirect is an exception as well
         return _with_face(request, error)
-    except (web.BodyError, web.ClientDisconnectedError):
+    except (web.BodyError, web.ProtocolError, web.ClientDisconnectedError):
         raise  # the client's doing, and aioweb has the answer
     except Exception as error:
         if request.app.debug:

@@ -199,6 +199,21 @@ async def test_a_failing_handler_is_a_page_without_details_and_a_traceback_in_th
         assert errors[0].exc_info is not None
 
 
+async def test_content_that_breaks_the_protocol_is_no_failure_of_the_handler(
+    serve: Any, app: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = await serve(app)
+    peer = await address.connect()
+    await peer.send(
+        b"POST /new HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
+    )
+    assert (await peer.head()).status == 100  # the handler waits for the content now
+    await peer.send(b"no size\r\n")
+    assert (await peer.response()).status == 400
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 @pytest.mark.parametrize("path", ["/", "/new", "/nothing", "/api/messages", "/api/nothing"])
 async def test_every_answer_carries_security_headers(client: httpx.AsyncClient, path: str) -> None:
     headers = (await client.get(path)).headers
