@@ -135,8 +135,9 @@ class Server:
         self._check_empty()
 
     def _check_empty(self) -> None:
-        if self._empty is not None and not self._empty.done() and not self._connections and not self._abandoned:
+        if self._empty is not None and not self._connections and not self._abandoned:
             self._empty.set_result(None)
+            self._empty = None
 
     def error_page(
         self, status: int, detail: str = "", exception: BaseException | None = None, accept: str | None = None
@@ -178,9 +179,9 @@ class Server:
     async def _wait_empty(self, timeout: float) -> bool:
         if not self._connections and not self._abandoned:
             return True
-        self._empty = self.loop.create_future()
+        if self._empty is None:  # else somebody waits already
+            self._empty = self.loop.create_future()
         done, _ = await asyncio.wait([self._empty], timeout=timeout)
-        self._empty = None
         return bool(done)
 
     async def _kill(self, timeout: float) -> None:

@@ -133,7 +133,10 @@ class TCPSite(Site):
 
 
 class UnixSite(Site):
-    """A Unix socket at `path`. A socket that a dead server left there is replaced; any other file is left alone."""
+    """A Unix socket at `path`. A socket that a dead server left there is replaced; any other file is left alone.
+
+    A path that begins with NUL is the name of an abstract socket (Linux), of which the file system knows nothing.
+    """
 
     def __init__(
         self,
@@ -148,8 +151,8 @@ class UnixSite(Site):
 
     @property
     def name(self) -> str:
-        """`http://unix:path:`."""
-        return f"{self._scheme}://unix:{self._path}:"
+        """`http://unix:path:`; `@` for the NUL of an abstract socket."""
+        return f"{self._scheme}://unix:{self._path.replace(chr(0), '@')}:"
 
     async def _listen(self) -> asyncio.Server:
         return await asyncio.get_running_loop().create_unix_server(
@@ -160,7 +163,7 @@ class UnixSite(Site):
         """Accept no further connections, and remove the socket from the file system."""
         listening = self._listener is not None
         await super().stop()
-        if listening:
+        if listening and not self._path.startswith("\0"):
             with contextlib.suppress(FileNotFoundError):
                 if stat.S_ISSOCK(os.stat(self._path).st_mode):
                     os.remove(self._path)
@@ -179,15 +182,18 @@ class SockSite(Site):
     ) -> None:
         super().__init__(runner, ssl_context=ssl_context, backlog=backlog)
         self._sock = sock
+        address = sock.getsockname()  # now: the socket is closed when the site stops
+        if not isinstance(address, tuple):
+            self._name = f"unix:{os.fsdecode(address)}:"
+        elif ":" in address[0]:
+            self._name = f"[{address[0]}]:{address[1]}"
+        else:
+            self._name = f"{address[0]}:{address[1]}"
 
     @property
     def name(self) -> str:
         """The address of the socket."""
-        address = self._sock.getsockname()
-        if isinstance(address, tuple):
-            host = f"[{address[0]}]" if ":" in address[0] else address[0]
-            return f"{self._scheme}://{host}:{address[1]}"
-        return f"{self._scheme}://unix:{address}:"
+        return f"{self._scheme}://{self._name}"
 
     async def _listen(self) -> asyncio.Server:
         return await asyncio.get_running_loop().create_server(

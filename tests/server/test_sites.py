@@ -1,0 +1,197 @@
+"""Sites: where a server listens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aioweb.server.server import Server
+from aioweb.server.sites import Site, SockSite, TCPSite, UnixSite
+from tests.server.fake_transport import GET, hello
+
+
+class FakeRunner:
+    """Owns sites."""
+
+    def __init__(self, server: Server | None) -> None:
+        self.server = server
+        self.sites: list[Any] = []
+
+    def register(self, site: Any) -> None:
+        self.sites.append(site)
+
+    def unregister(self, site: Any) -> None:
+        self.sites.remove(site)
+
+
+@pytest.fixture
+async def runner() -> AsyncIterator[FakeRunner]:
+    server = Server(hello)
+    runner = FakeRunner(server)
+    yield runner
+    for site in list(runner.sites):
+        await site.stop()
+    await server.shutdown(1.0)
+    assert server.connections == []
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    writer.write(GET)
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nhello"), 5.0)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+async def test_a_site_needs_a_runner_that_is_set_up() -> None:
+    with pytest.raises(RuntimeError, match="setup"):
+        TCPSite(FakeRunner(None))
+    with pytest.raises(TypeError, match="a site takes a runner, not 'a'"):
+        TCPSite("a")  # type: ignore[arg-type]
+
+
+async def test_n2_a_tcp_site_serves_from_start_to_stop(runner: FakeRunner) -> None:
+    site = TCPSite(runner, "127.0.0.1", 0)
+    assert site.sockets == ()
+    assert site.port == 0
+    await site.start()
+    assert runner.sites == [site]
+    assert site.port > 0
+    assert site.name == f"http://127.0.0.1:{site.port}"
+    assert len(site.sockets) == 1
+    assert b"200 OK" in await ask(*await asyncio.open_connection("127.0.0.1", site.port))
+    with pytest.raises(RuntimeError, match="being served already"):
+        await site.start()
+    port = site.port
+    await site.stop()
+    await site.stop()
+    assert runner.sites == []
+    assert site.sockets == ()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_connections_outlive_their_site(runner: FakeRunner) -> None:
+    site = TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(GET)
+    await reader.readuntil(b"\r\n\r\nhello")
+    await site.stop()
+    assert b"200 OK" in await ask(reader, writer)
+
+
+async def test_a_site_may_start_again(runner: FakeRunner) -> None:
+    site = TCPSite(runner, "127.0.0.1", 0)
+    for _ in range(2):
+        await site.start()
+        assert b"200 OK" in await ask(*await asyncio.open_connection("127.0.0.1", site.port))
+        await site.stop()
+
+
+async def test_an_address_that_is_taken_is_an_os_error(runner: FakeRunner) -> None:
+    first = TCPSite(runner, "127.0.0.1", 0)
+    await first.start()
+    second = TCPSite(runner, "127.0.0.1", first.port)
+    with pytest.raises(OSError):
+        await second.start()
+    assert runner.sites == [first]
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "tls", "name"),
+    [
+        (None, None, False, "http://0.0.0.0:8080"),
+        (None, None, True, "https://0.0.0.0:8443"),
+        ("::1", 80, False, "http://[::1]:80"),
+        ("localhost", 80, True, "https://localhost:80"),
+    ],
+)
+async def test_the_name_of_a_site_is_what_one_types(
+    runner: FakeRunner, host: str | None, port: int | None, tls: bool, name: str
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
+    assert TCPSite(runner, host, port, ssl_context=context).name == name
+
+
+async def test_n2_a_unix_site_makes_its_socket_and_removes_it(runner: FakeRunner, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    for argument in (str(path), path):
+        site = UnixSite(runner, argument)
+        assert site.name == f"http://unix:{path}:"
+        await site.start()
+        assert b"200 OK" in await ask(*await asyncio.open_unix_connection(path))
+        await site.stop()
+        await site.stop()
+        assert not path.exists()
+
+
+async def test_a_socket_that_a_dead_server_left_is_replaced(runner: FakeRunner, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    site = UnixSite(runner, path)
+    await site.start()
+    assert b"200 OK" in await ask(*await asyncio.open_unix_connection(path))
+    os.unlink(path)
+    await site.stop()
+
+
+async def test_a_file_that_is_no_socket_is_left_alone(runner: FakeRunner, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    path.write_text("mine")
+    site = UnixSite(runner, path)
+    with pytest.raises(OSError):
+        await site.start()
+    assert path.read_text() == "mine"
+    path.unlink()
+    await site.start()
+    path.unlink()
+    path.write_text("mine")
+    await site.stop()
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux's")
+async def test_a_unix_site_may_be_abstract(runner: FakeRunner) -> None:
+    path = f"\0aioweb-{uuid.uuid4()}"
+    site = UnixSite(runner, path)
+    assert site.name == f"http://unix:@{path[1:]}:"
+    await site.start()
+    assert b"200 OK" in await ask(*await asyncio.open_unix_connection(path))
+    await site.stop()
+
+
+async def test_n2_a_sock_site_listens_on_what_others_have_bound(runner: FakeRunner) -> None:
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    site: Site = SockSite(runner, listening)
+    assert site.name == f"http://127.0.0.1:{port}"
+    await site.start()
+    assert b"200 OK" in await ask(*await asyncio.open_connection("127.0.0.1", port))
+    await site.stop()
+    assert site.name == f"http://127.0.0.1:{port}", "a site that has stopped has a name for the log"
+
+
+async def test_a_sock_site_takes_unix_and_ipv6_sockets(runner: FakeRunner, tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        assert SockSite(runner, listening).name == f"http://unix:{path}:"
+    if socket.has_ipv6:
+        with socket.socket(socket.AF_INET6) as listening:
+            try:
+                listening.bind(("::1", 0))
+            except OSError:
+                pytest.skip("no IPv6 on this machine")
+            assert SockSite(runner, listening).name == f"http://[::1]:{listening.getsockname()[1]}"
