@@ -458,12 +458,13 @@ async def test_f12_drain_and_a_second_write_eof_are_harmless(serve: Serve) -> No
 
 
 async def test_f13_a_slow_reader_costs_no_memory_when_the_handler_drains(serve: Serve) -> None:
-    piece, count, most = bytes(100_000), 200, 0
+    piece, count, most = bytes(100_000), 100, 0
     blocked = asyncio.Event()
 
     async def handler(request: web.Request) -> web.StreamResponse:
         nonlocal most
         response = web.StreamResponse()
+        response.content_length = count * len(piece)
         await response.prepare(request)
         transport = request.transport
         assert transport is not None

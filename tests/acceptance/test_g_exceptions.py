@@ -20,23 +20,59 @@ from tests.conftest import Serve
 Make = Callable[[], web.HTTPException]
 
 SEED = {
-    200: "Ok", 201: "Created", 202: "Accepted", 203: "NonAuthoritativeInformation", 204: "NoContent",
-    205: "ResetContent", 206: "PartialContent",
-    300: "MultipleChoices", 301: "MovedPermanently", 302: "Found", 303: "SeeOther", 304: "NotModified",
-    305: "UseProxy", 307: "TemporaryRedirect",
-    400: "BadRequest", 401: "Unauthorized", 402: "PaymentRequired", 403: "Forbidden", 404: "NotFound",
-    405: "MethodNotAllowed", 406: "NotAcceptable", 407: "ProxyAuthenticationRequired", 408: "RequestTimeout",
-    409: "Conflict", 410: "Gone", 411: "LengthRequired", 412: "PreconditionFailed",
-    413: "RequestEntityTooLarge", 414: "RequestURITooLong", 415: "UnsupportedMediaType",
-    416: "RequestRangeNotSatisfiable", 417: "ExpectationFailed",
-    500: "InternalServerError", 501: "NotImplemented", 502: "BadGateway", 503: "ServiceUnavailable",
-    504: "GatewayTimeout", 505: "VersionNotSupported",
+    200: "Ok",
+    201: "Created",
+    202: "Accepted",
+    203: "NonAuthoritativeInformation",
+    204: "NoContent",
+    205: "ResetContent",
+    206: "PartialContent",
+    300: "MultipleChoices",
+    301: "MovedPermanently",
+    302: "Found",
+    303: "SeeOther",
+    304: "NotModified",
+    305: "UseProxy",
+    307: "TemporaryRedirect",
+    400: "BadRequest",
+    401: "Unauthorized",
+    402: "PaymentRequired",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    406: "NotAcceptable",
+    407: "ProxyAuthenticationRequired",
+    408: "RequestTimeout",
+    409: "Conflict",
+    410: "Gone",
+    411: "LengthRequired",
+    412: "PreconditionFailed",
+    413: "RequestEntityTooLarge",
+    414: "RequestURITooLong",
+    415: "UnsupportedMediaType",
+    416: "RequestRangeNotSatisfiable",
+    417: "ExpectationFailed",
+    500: "InternalServerError",
+    501: "NotImplemented",
+    502: "BadGateway",
+    503: "ServiceUnavailable",
+    504: "GatewayTimeout",
+    505: "VersionNotSupported",
 }
 MODERN = {
-    308: "PermanentRedirect", 421: "MisdirectedRequest", 422: "UnprocessableEntity", 424: "FailedDependency",
-    426: "UpgradeRequired", 428: "PreconditionRequired", 429: "TooManyRequests",
-    431: "RequestHeaderFieldsTooLarge", 451: "UnavailableForLegalReasons", 506: "VariantAlsoNegotiates",
-    507: "InsufficientStorage", 510: "NotExtended", 511: "NetworkAuthenticationRequired",
+    308: "PermanentRedirect",
+    421: "MisdirectedRequest",
+    422: "UnprocessableEntity",
+    424: "FailedDependency",
+    426: "UpgradeRequired",
+    428: "PreconditionRequired",
+    429: "TooManyRequests",
+    431: "RequestHeaderFieldsTooLarge",
+    451: "UnavailableForLegalReasons",
+    506: "VariantAlsoNegotiates",
+    507: "InsufficientStorage",
+    510: "NotExtended",
+    511: "NetworkAuthenticationRequired",
 }
 CLASSES: dict[int, type[Any]] = {status: getattr(web, f"HTTP{name}") for status, name in (SEED | MODERN).items()}
 STATUSES = sorted(CLASSES)
@@ -233,7 +269,7 @@ async def test_g8_even_from_deep_within(serve: Serve) -> None:
     assert (answer.status, answer.body) == (202, b"deep")
 
 
-# -- G9: raised twice, pickled, printed, forgotten -----------------------------------------------------------------------
+# -- G9: raised twice, pickled, printed, forgotten ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", STATUSES)

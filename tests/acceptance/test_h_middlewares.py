@@ -135,7 +135,7 @@ async def test_h2_a_factory_that_gives_no_handler_stops_the_start() -> None:
     async def forgetful(app: web.Application, handler: Any) -> Any:
         pass
 
-    with pytest.raises(TypeError, match="forgetful.*returned None"):
+    with pytest.raises(TypeError, match=r"forgetful.*returned None"):
         await serving(forgetful).startup()
 
 
