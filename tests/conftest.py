@@ -179,6 +179,7 @@ async def serve() -> AsyncIterator[Serve]:
     yield start
     for app, served, listener, address in running:
         for peer in address.peers:
+            peer.abort()  # what it still has to send may be what a failed test left unread
             await peer.close()
         listener.close()
         await served.shutdown(2.0)

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +29,7 @@ def app_of(handler: Any, **options: Any) -> web.Application:
 # -- N3: signals and cleanup contexts ----------------------------------------------------------------------------------
 
 
-async def test_n3_signals_and_contexts_come_in_order(serve) -> None:
+async def test_n3_signals_and_contexts_come_in_order() -> None:
     order: list[str] = []
 
     def note(event: str) -> Any:
@@ -495,9 +493,3 @@ async def test_n24_read_bufsize_bounds_what_waits_for_the_handler(serve) -> None
     assert 1000 < buffered[0] <= 300_000
     assert int(answer.body) == size - buffered[0]
     await sending
-
-
-def test_n_the_examples_of_this_file_are_served_by_this_interpreter() -> None:
-    """`python -c "from aioweb import web"` warns of nothing."""
-    command = [sys.executable, "-W", "error", "-c", "from aioweb import web"]
-    assert subprocess.run(command, capture_output=True, cwd=ROOT, check=False).stderr == b""
