@@ -182,9 +182,6 @@ class HTTPConnection(asyncio.Protocol):
         """The socket is closed."""
         self.phase = Phase.CLOSED
         self.deadline = NEVER
-        if self.transport is not None:
-            # On Python 3.10 a TLS transport that its peer has closed warns that nobody did.
-            self.transport.close()
         self.transport = None
         self.flow.connection_lost()
         self._server.connection_closed(self)

@@ -63,6 +63,8 @@ class Flow:
     def connection_lost(self) -> None:
         """The transport is closed: every waiting writer gets ClientDisconnectedError."""
         self.lost = True
+        # On Python 3.10 a TLS transport that its peer has closed warns that we did not.
+        self._transport.close()
         self._wake()
 
     def pause_reading(self) -> None:
