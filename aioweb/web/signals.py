@@ -55,6 +55,11 @@ class FreezableList(list[_T], Generic[_T]):
         self.extend(items)
         return self
 
+    def __imul__(self, times: SupportsIndex) -> FreezableList[_T]:  # type: ignore[misc,override]
+        self._check_open()
+        super().__imul__(times)
+        return self
+
     @overload
     def __setitem__(self, index: SupportsIndex, value: _T) -> None: ...
 
