@@ -162,6 +162,12 @@ def test_a_chunk_line_is_bounded_413_cve_2024_22019():
     assert words(b"1;a=" + b"b" * 8, bounds) is None
 
 
+def test_within_a_limit_octets_are_judged_and_beyond_it_the_length():
+    bounds = Limits(chunk_line=12)
+    assert words(b"1" * 11 + b"\x00" * 9, bounds)[1] == 400
+    assert words(b"1" * 12 + b"\x00" * 9, bounds)[1] == 413
+
+
 def test_the_sum_of_chunk_extensions_is_bounded_413_cve_2023_39326():
     bounds = Limits(chunk_extensions=12)
     assert words(b"1;aaa\r\nb\r\n" * 3 + b"0\r\n\r\n", bounds) is None

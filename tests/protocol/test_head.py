@@ -215,6 +215,14 @@ def test_the_length_of_a_line_is_told_before_the_faults_of_the_fields_behind_it(
     assert observe(octets, Limits(line=30)).status == 414
 
 
+def test_within_a_limit_octets_are_judged_and_beyond_it_the_length():
+    bounds = Limits(line=30, field=30)
+    assert observe(b"G" * 29 + b"\x00" * 9, bounds).status == 400
+    assert observe(b"G" * 30 + b"\x00" * 9, bounds).status == 414
+    assert observe(b"GET / HTTP/1.1\r\n" + b"X" * 29 + b"\x00" * 9, bounds).status == 400
+    assert observe(b"GET / HTTP/1.1\r\n" + b"X" * 30 + b"\x00" * 9, bounds).status == 431
+
+
 def test_a_field_line_is_bounded_431():
     bounds = Limits(field=30)
     assert observe(b"GET / HTTP/1.1\r\nHost: a\r\nX:%b\r\n\r\n" % (b"a" * 28), bounds).refusal is None
