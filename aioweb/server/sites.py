@@ -63,9 +63,12 @@ class Site(ABC):
         return tuple(self._listener.sockets) if self._listener is not None else ()
 
     async def start(self) -> None:
-        """Listen. Raises OSError if the address cannot be had, RuntimeError if it listens already."""
+        """Listen. Raises OSError if the address cannot be had, RuntimeError if it listens already or its runner
+        has ended."""
         if self._listener is not None:
             raise RuntimeError(f"{self.name} is being served already")
+        if self._runner.server is not self._server:
+            raise RuntimeError(f"the runner of {self.name} has ended: make a new site after its setup()")
         self._listener = await self._listen()
         self._runner.register(self)
 
@@ -110,7 +113,8 @@ class TCPSite(Site):
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        for listening in self.sockets:
+        # Port 0 on all interfaces is one port for each family: IPv4 comes first, which `name` speaks of.
+        for listening in sorted(self.sockets, key=lambda listening: listening.family):
             return int(listening.getsockname()[1])
         return self._port
 

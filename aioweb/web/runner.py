@@ -219,14 +219,14 @@ def run_app(
     except (GracefulExit, KeyboardInterrupt):
         pass
     finally:
-        main.cancel()
-        with contextlib.suppress(asyncio.CancelledError, GracefulExit, KeyboardInterrupt):
-            loop.run_until_complete(main)
-        if own_loop:
-            _cancel_all(loop)
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            asyncio.set_event_loop(None)
-            loop.close()
+        try:
+            if not main.done():
+                main.cancel()
+                with contextlib.suppress(asyncio.CancelledError, GracefulExit, KeyboardInterrupt):
+                    loop.run_until_complete(main)
+        finally:
+            if own_loop:
+                _close(loop)
 
 
 class _Listeners:
@@ -294,14 +294,19 @@ def _show(logger: logging.Logger | None) -> None:
         logger.addHandler(logging.StreamHandler())
 
 
-def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel what the application left running, and tell of what failed while it ended."""
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """End our loop: cancel what the application left running, and tell of what failed while it ended."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
-    if tasks:
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-    for task in tasks:
-        if not task.cancelled() and task.exception() is not None:
-            context = {"message": "Unhandled exception at the end of run_app", "exception": task.exception()}
-            loop.call_exception_handler({**context, "task": task})
+    try:
+        if tasks:
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        for task in tasks:
+            if not task.cancelled() and task.exception() is not None:
+                context = {"message": "Unhandled exception at the end of run_app", "exception": task.exception()}
+                loop.call_exception_handler({**context, "task": task})
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()

@@ -55,7 +55,7 @@ class FreezableList(list[_T], Generic[_T]):
         self.extend(items)
         return self
 
-    def __imul__(self, times: SupportsIndex) -> FreezableList[_T]:  # type: ignore[misc,override]
+    def __imul__(self, times: SupportsIndex) -> FreezableList[_T]:
         self._check_open()
         super().__imul__(times)
         return self
