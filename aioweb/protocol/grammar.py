@@ -50,14 +50,12 @@ _IPV6 = "|".join(
 # RFC 3986 section 3.2.2, 3.2.3
 #   host = IP-literal / IPv4address / reg-name;  port = *DIGIT
 #   reg-name = *( unreserved / pct-encoded / sub-delims )
-# No host is empty where there is an authority (RFC 9110 section 4.2.1), and no port is above 65,535.
-_HOST = (
-    rf"(?:\[(?:{_IPV6}|[Vv][0-9A-Fa-f]+\.[0-9A-Za-z\-._~!$&'()*+,;=:]+)\]"
-    r"|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)"
-)
+# No host is empty in front of a port (RFC 9110 section 4.2.1), and no port is above 65,535.
+_REG_NAME = r"[0-9A-Za-z\-._~!$&'()*+,;=]*(?:%[0-9A-Fa-f]{2}[0-9A-Za-z\-._~!$&'()*+,;=]*)*"
+_HOST = rf"(?!:)(?:\[(?:{_IPV6}|[Vv][0-9A-Fa-f]+\.[0-9A-Za-z\-._~!$&'()*+,;=:]+)\]|{_REG_NAME})"
 _PORT = r"(?:[0-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 # RFC 9110 section 7.2: Host = uri-host [ ":" port ]. An empty one is legal there, for targets without an authority.
-HOST = re.compile(rf"(?:{_HOST}(?::{_PORT}?)?)?")
+HOST = re.compile(rf"{_HOST}(?::{_PORT}?)?")
 # RFC 9112 section 3.2.3: authority-form = uri-host ":" port, for CONNECT.
 AUTHORITY_FORM = re.compile(rf"{_HOST}:{_PORT}")
 
