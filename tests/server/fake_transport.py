@@ -20,6 +20,9 @@ from aioweb.server.stream import StreamReader
 from aioweb.server.writer import StreamWriter
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+CLOSE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+BAD = b"BAD\r\n\r\n"
 PEER = ("192.0.2.1", 4242)
 
 Handler = Callable[[RequestHead, StreamReader, StreamWriter], Awaitable[None]]
@@ -213,3 +216,26 @@ class Wire:
 async def hello(head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
     """Answer with five bytes."""
     await writer.send(200, "OK", b"", b"hello")
+
+
+class Gate:
+    """A handler that notes its calls, and answers when it is let."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.error: BaseException | None = None
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def open(self) -> None:
+        """Let it answer, now and later."""
+        if not self.opened.done():
+            self.opened.set_result(None)
+
+    async def __call__(self, head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
+        self.calls.append(head.path)
+        try:
+            await asyncio.shield(self.opened)
+            await writer.send(200, "OK", b"", b"hello")
+        except BaseException as error:
+            self.error = error
+            raise

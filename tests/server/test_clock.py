@@ -79,7 +79,7 @@ class Item:
 def make(*timeouts: float | None, server_field: bytes = b"") -> tuple[FakeLoop, set[Item], Clock]:
     loop = FakeLoop()
     watched: set[Item] = set()
-    return loop, watched, Clock(cast(asyncio.AbstractEventLoop, loop), watched, timeouts, server_field)
+    return loop, watched, Clock(cast(asyncio.AbstractEventLoop, loop), watched, timeouts, server_field=server_field)
 
 
 # -- the tick ----------------------------------------------------------------------------------------------------------
