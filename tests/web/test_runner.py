@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import ssl
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from aioweb import web
+from aioweb.log import access_logger
 
 PEM = Path(__file__).parents[1] / "data" / "localhost.pem"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -193,10 +195,21 @@ def test_print_none_tells_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "")
 
 
+def test_in_debug_mode_the_access_log_is_to_be_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(access_logger, "propagate", False)
+    monkeypatch.setattr(access_logger, "handlers", [])
+    monkeypatch.setattr(access_logger, "level", logging.NOTSET)
+    run(app_of(debug=True), visit_all, host="127.0.0.1", port=0)
+    assert '"GET / HTTP/1.1" 200 12' in capsys.readouterr().err
+
+
 def test_graceful_exit_raised_by_a_handler_ends_it_and_cleans_up() -> None:
     ended = []
 
     async def stop(request: web.Request) -> web.Response:
+        request.app["task"] = request.task
         raise web.GracefulExit
 
     app = app_of(stop)
@@ -205,6 +218,7 @@ def test_graceful_exit_raised_by_a_handler_ends_it_and_cleans_up() -> None:
         client.sendall(GET)
         web.run_app(app, sock=sock, print=None)
     assert ended == [True]
+    assert isinstance(app["task"].exception(), web.GracefulExit)
 
 
 def test_what_the_start_raises_comes_out_and_what_did_start_is_cleaned_up() -> None:
@@ -241,6 +255,7 @@ def test_another_exit_code_comes_out_after_the_cleanup() -> None:
     ended = []
 
     async def give_up(request: web.Request) -> web.Response:
+        request.app["task"] = request.task
         raise SystemExit(3)
 
     app = app_of(give_up)
@@ -249,6 +264,7 @@ def test_another_exit_code_comes_out_after_the_cleanup() -> None:
         client.sendall(GET)
         with pytest.raises(SystemExit) as caught:
             web.run_app(app, sock=sock, print=None)
+    assert caught.value is app["task"].exception()
     assert caught.value.code == 3
     assert ended[0].is_closed()
 
@@ -274,6 +290,7 @@ def test_without_signal_handlers_another_thread_may_run_it() -> None:
     thread.start()
     thread.join(10)
     assert outcome[1:] == ["ended"]
+    assert isinstance(outcome[0].exception(), web.GracefulExit)
 
 
 def test_what_the_application_left_running_is_cancelled_and_its_failure_told() -> None:
