@@ -276,17 +276,11 @@ def _make_head(
         if fields.chunked:
             raise BadFraming("Transfer-Encoding in an HTTP/1.0 request")
         keep_alive = "keep-alive" in options and "close" not in options
-    return RequestHead(
-        method,
-        target,
-        path,
-        query,
-        authority if authority is not None else fields.host,
-        version,
-        fields,
-        fields.chunked or bool(fields.content_length),
-        keep_alive,
-    )
+    if authority is None:
+        authority = fields.host
+    has_body = fields.chunked or bool(fields.content_length)
+    # tuple.__new__ is what a NamedTuple's own constructor calls, one frame later.
+    return tuple.__new__(RequestHead, (method, target, path, query, authority, version, fields, has_body, keep_alive))
 
 
 def _illegal_octet(octet: int, scan: LineScan) -> BadRequestLine | BadField:

@@ -4,7 +4,8 @@ server = Server(handler)
 listener = await loop.create_server(server, "127.0.0.1", 8080)
 """
 
-from aioweb.server.connection import Handler, HTTPConnection
+from aioweb.server.connection import HTTPConnection
+from aioweb.server.contract import Handler
 from aioweb.server.flow import DRAINED, ClientDisconnectedError
 from aioweb.server.observe import NO_OBSERVERS, Observer, Observers
 from aioweb.server.server import Server

@@ -40,10 +40,12 @@ class Clock:
         loop: the loop that ticks.
         watched: the live collection of everything with a deadline.
         timeouts: in seconds; None entries are ignored.
+        idle_timeout: of a connection without a request, in seconds; None for no deadline.
         server_field: the Server field line that goes with the date, or b"".
     """
 
     __slots__ = (
+        "_idle_timeout",
         "_loop",
         "_second",
         "_server_field",
@@ -52,6 +54,7 @@ class Clock:
         "_watched",
         "date_field",
         "default_fields",
+        "idle_deadline",
         "now",
         "tick",
     )
@@ -61,6 +64,7 @@ class Clock:
         loop: asyncio.AbstractEventLoop,
         watched: Collection[Watched],
         timeouts: Collection[float | None],
+        idle_timeout: float | None = None,
         server_field: bytes = b"",
     ) -> None:
         self._loop = loop
@@ -68,6 +72,9 @@ class Clock:
         self._server_field = server_field
         shortest = min((timeout for timeout in timeouts if timeout is not None), default=4 * _LONGEST_TICK)
         self.tick = max(_SHORTEST_TICK, min(_LONGEST_TICK, shortest / 4))
+        self._idle_timeout = idle_timeout
+        self.idle_deadline = NEVER
+        """The deadline of a connection that falls idle now: every request ends with one, so a tick computes it."""
         self.now = 0.0
         """The time of the last tick, in seconds that were served."""
         self._ticked_at = 0.0
@@ -80,7 +87,7 @@ class Clock:
         """Tick, if it does not tick already; it ends by itself when nothing is watched any more."""
         if self._timer is None:
             self.now = self._ticked_at = self._loop.time()
-            self._set_date()
+            self._set()
             self._timer = self._loop.call_later(self.tick, self._tick)
 
     def stop(self) -> None:
@@ -93,7 +100,8 @@ class Clock:
         """The time of the clock in `timeout` seconds, never early; NEVER for None."""
         return NEVER if timeout is None else self.now + self.tick + timeout
 
-    def _set_date(self) -> None:
+    def _set(self) -> None:
+        self.idle_deadline = self.after(self._idle_timeout)
         second = int(time.time())
         if second != self._second:
             self._second = second
@@ -104,7 +112,7 @@ class Clock:
         time_now = self._loop.time()
         self.now += min(time_now - self._ticked_at, self.tick)
         self._ticked_at = time_now
-        self._set_date()
+        self._set()
         try:
             for item in [item for item in self._watched if item.deadline <= self.now]:
                 item.deadline_passed(self.now)

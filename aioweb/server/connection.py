@@ -16,27 +16,20 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import socket
-from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 from aioweb.protocol.connection import Connection
 from aioweb.protocol.encode import REASONS, encode_fields
 from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import NEED_DATA, Data, EndOfMessage, RequestHead
-from aioweb.protocol.limits import Limits
 from aioweb.server.clock import NEVER, Clock
+from aioweb.server.contract import ServerView
 from aioweb.server.errorpage import ErrorPage
 from aioweb.server.flow import ClientDisconnectedError, Flow
-from aioweb.server.observe import Observers
 from aioweb.server.stream import EMPTY_BODY, BodyInterrupted, BodyTimeout, StreamReader
 from aioweb.server.writer import StreamWriter
-
-Handler = Callable[[RequestHead, StreamReader, StreamWriter], Awaitable[None]]
-"""The whole contract upward: answer this request with this writer."""
-
 
 _HEAD_BEGUN: Final = "the first octets of a head have arrived"
 
@@ -62,49 +55,13 @@ class HeadTimeout(ProtocolError):
     status = 408
 
 
-class ServerView(Protocol):
-    """What a connection needs of the server that made it."""
-
-    handler: Handler
-    limits: Limits
-    observers: Observers
-    logger: logging.Logger
-    closing: bool
-    debug: bool
-    keep_alive_on: bool
-    tcp_keepalive: bool
-    handler_cancellation: bool
-    secure_proxy_ssl_header: tuple[str, str] | None
-    server_field: bytes
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that serves."""
-
-    @property
-    def clock(self) -> Clock:
-        """The clock of all connections."""
-
-    def connection_opened(self, connection: HTTPConnection) -> None:
-        """A client has connected."""
-
-    def connection_closed(self, connection: HTTPConnection) -> None:
-        """Its socket is closed; its handler may still run."""
-
-    def exchange_ended(self, connection: HTTPConnection) -> None:
-        """The handler of a closed connection has ended too."""
-
-    @property
-    def error_page(self) -> ErrorPage:
-        """Renders the page of an error."""
-
-
 class HTTPConnection(asyncio.Protocol):
     """The protocol of one connection. Made by `Server` for each socket; lives until the socket is closed."""
 
     __slots__ = (
         "_body",
         "_context",
+        "_create_task",
         "_mark",
         "_server",
         "_stalled_at",
@@ -117,6 +74,7 @@ class HTTPConnection(asyncio.Protocol):
         "ground",
         "loop",
         "peername",
+        "persistent",
         "phase",
         "transport",
     )
@@ -130,6 +88,7 @@ class HTTPConnection(asyncio.Protocol):
         self.loop = server.loop
         self.ground = Connection(server.limits)
         self.phase = _HEAD
+        self.persistent = False
         self.deadline = NEVER
         self.transport = None
         self.peername: Any = None
@@ -154,6 +113,7 @@ class HTTPConnection(asyncio.Protocol):
         if server.tcp_keepalive and isinstance(self.peername, tuple):
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self.clock = server.clock
+        self._create_task = server.create_task
         server.connection_opened(self)
         self.deadline = self.clock.after(server.limits.head_timeout)
         if server.closing:
@@ -163,8 +123,7 @@ class HTTPConnection(asyncio.Protocol):
         """Octets have arrived."""
         phase = self.phase
         if phase is _HEAD:
-            self.ground.receive_data(data)
-            self._next_request()
+            self._next_request(data)
         elif phase is _EXCHANGE:
             self.ground.receive_data(data)
             if self._body is not None:
@@ -203,8 +162,9 @@ class HTTPConnection(asyncio.Protocol):
 
     # -- the life of a connection ----------------------------------------------------------------------------------
 
-    def _next_request(self) -> None:
-        """Begin the next exchange if its head has arrived, else see to it that it does in time."""
+    def _next_request(self, data: bytes) -> None:
+        """Begin the next exchange if `data` completes its head, else see to it that it comes in time."""
+        self.ground.receive_data(data)
         try:
             event = self.ground.next_event()
         except ProtocolError as error:
@@ -217,16 +177,20 @@ class HTTPConnection(asyncio.Protocol):
                 self.deadline = self.clock.after(self._server.limits.head_timeout)
             return
         assert isinstance(event, RequestHead), "a connection that awaits a head gives a head or NEED_DATA"
+        server = self._server
         self.phase = _EXCHANGE
         self.deadline = NEVER
+        # Not if content waits to be invited and is not here: nobody knows whether it will come, and the octets behind
+        # it would have two readings (CVE-2024-24791).
+        self.persistent = server.keep_alive_on and event.fields.expect is None
         writer = self._writer = StreamWriter(self, event)
         body: StreamReader = EMPTY_BODY
         if event.has_body:
-            body = self._body = StreamReader(self._server.limits.read_buffer, self.flow.resume_reading, loop=self.loop)
+            body = self._body = StreamReader(server.limits.read_buffer, self.flow.resume_reading, loop=self.loop)
             self._mark = None
             self.deadline = 0.0
         # The context here is that of the server's start: each task gets a copy of its own.
-        self._task = self.loop.create_task(self._run_exchange(event, body, writer))
+        self._task = self._create_task(self._run_exchange(event, body, writer))
         if self._body is not None:
             self._feed_body(self._body)
 
@@ -268,7 +232,8 @@ class HTTPConnection(asyncio.Protocol):
         if self.phase is not _EXCHANGE or not self.ground.start_next_cycle():
             self._end_connection(writer)
             return
-        writer.cut_off()
+        # Whoever still holds the writer of this response cannot write into the next one.
+        writer.channel = None
         self._task = self._writer = self._body = self._mark = None
         self._await_head()
 
@@ -278,12 +243,12 @@ class HTTPConnection(asyncio.Protocol):
             self._close()
             return
         self.phase = _HEAD
-        self.deadline = self.clock.after(self._server.limits.keepalive_timeout)
+        self.deadline = self.clock.idle_deadline
         if self.flow.reading_paused:
             self.flow.resume_reading()
         if self.ground.buffer:
             # What the last handler set in its context is not for the next one, which may serve somebody else.
-            self._context.run(self._next_request)
+            self._context.run(self._next_request, b"")
 
     def _end_connection(self, writer: StreamWriter) -> None:
         """There is no next request, or not yet. The client is to be able to read its response in any case."""
@@ -370,6 +335,7 @@ class HTTPConnection(asyncio.Protocol):
                 elif isinstance(event, EndOfMessage):
                     body.feed_eof(event.trailers)
                     self._body = None
+                    self.persistent = self._server.keep_alive_on and not self._server.closing
                     return
                 else:
                     return
@@ -396,6 +362,7 @@ class HTTPConnection(asyncio.Protocol):
 
     def stop(self) -> None:
         """The server stops: close at once if no request is going on. A busy connection closes after its response."""
+        self.persistent = False
         if self.phase is _HEAD:
             self._close()
         elif self.phase is Phase.DRAINING:
@@ -431,7 +398,7 @@ class HTTPConnection(asyncio.Protocol):
                 self.deadline = NEVER
             else:
                 self._watch(now, self._server.limits.body_timeout)
-        elif self.ground.buffer:
+        elif self.ground.buffer.strip(b"\r\n"):
             self._refuse(HeadTimeout("the head did not arrive in time"))
         else:
             self._close()
@@ -474,18 +441,6 @@ class HTTPConnection(asyncio.Protocol):
     def error_page(self) -> ErrorPage:
         """Renders the page of an error."""
         return self._server.error_page
-
-    @property
-    def persistent(self) -> bool:
-        """This side wants the connection to persist.
-
-        Not if content was expected to be invited and is not here: nobody knows whether it will still come, and the
-        next octets would have two readings (CVE-2024-24791).
-        """
-        if self._server.closing or not self._server.keep_alive_on:
-            return False
-        writer = self._writer
-        return writer is None or writer.head.fields.expect is None or self.ground.request_complete
 
     def write(self, octets: bytes) -> None:
         """Hand octets to the transport."""

@@ -10,13 +10,17 @@ await server.shutdown(60)
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from aioweb.log import server_logger
 from aioweb.protocol.encode import encode_fields
 from aioweb.protocol.limits import Limits
 from aioweb.server.clock import Clock
-from aioweb.server.connection import Handler, HTTPConnection
+from aioweb.server.connection import HTTPConnection
+from aioweb.server.contract import Handler
 from aioweb.server.errorpage import ErrorPage
 from aioweb.server.errorpage import error_page as default_error_page
 from aioweb.server.observe import NO_OBSERVERS, Observers
@@ -73,6 +77,7 @@ class Server:
         self._error_page = error_page
         self._loop = loop
         self._clock: Clock | None = None
+        self._create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] | None = None
         self._connections: set[HTTPConnection] = set()
         self._abandoned: set[HTTPConnection] = set()
         self._empty: asyncio.Future[None] | None = None
@@ -103,8 +108,18 @@ class Server:
                 limits.write_timeout,
                 limits.lingering_time,
             )
-            self._clock = Clock(self.loop, self._connections, timeouts, self.server_field)
+            self._clock = Clock(self.loop, self._connections, timeouts, limits.keepalive_timeout, self.server_field)
         return self._clock
+
+    @property
+    def create_task(self) -> Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]:
+        """Makes the task of an exchange: by the loop if it has a task factory, else without that detour."""
+        if self._create_task is None:
+            if self.loop.get_task_factory() is None:
+                self._create_task = functools.partial(asyncio.Task, loop=self.loop)
+            else:
+                self._create_task = self.loop.create_task
+        return self._create_task
 
     @property
     def connections(self) -> list[HTTPConnection]:

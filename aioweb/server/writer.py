@@ -33,10 +33,8 @@ class Channel(Protocol):
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport | None
     peername: Any
-
-    @property
-    def persistent(self) -> bool:
-        """This side wants the connection to persist after the exchange that is under way."""
+    persistent: bool
+    """This side wants the connection to persist after the exchange that is under way."""
 
     @property
     def error_page(self) -> ErrorPage:
@@ -64,10 +62,11 @@ class StreamWriter:
     be dropped. All of them raise ClientDisconnectedError, a ConnectionResetError, when the client is gone.
     """
 
-    __slots__ = ("_channel", "_flushing", "_gathered", "_gathered_size", "body_size", "head", "peername", "status")
+    __slots__ = ("_flushing", "_gathered", "_gathered_size", "body_size", "channel", "head", "peername", "status")
 
     def __init__(self, channel: Channel, head: RequestHead) -> None:
-        self._channel: Channel | None = channel
+        self.channel: Channel | None = channel
+        """Who carries the response; the connection takes it away when the exchange is over."""
         self.head = head
         self.peername = channel.peername
         self.status = 0
@@ -81,7 +80,7 @@ class StreamWriter:
     @property
     def transport(self) -> asyncio.Transport | None:
         """The transport of the connection; None when the client is gone or the exchange is over."""
-        return self._channel.transport if self._channel is not None else None
+        return self.channel.transport if self.channel is not None else None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -91,7 +90,7 @@ class StreamWriter:
     @property
     def default_fields(self) -> bytes:
         """The Date and Server field lines."""
-        channel = self._channel
+        channel = self.channel
         return channel.clock.default_fields if channel is not None else b""
 
     @property
@@ -107,17 +106,17 @@ class StreamWriter:
     @property
     def secure_proxy_ssl_header(self) -> tuple[str, str] | None:
         """Name and value of the field by which a trusted proxy says that the client used TLS; None without one."""
-        return self._channel.secure_proxy_ssl_header if self._channel is not None else None
+        return self.channel.secure_proxy_ssl_header if self.channel is not None else None
 
     @property
     def started(self) -> bool:
         """The head of the final response was sent."""
-        return self._channel is None or self._channel.ground.response_started
+        return self.channel is None or self.channel.ground.response_started
 
     @property
     def finished(self) -> bool:
         """The whole response was sent."""
-        return self._channel is None or self._channel.ground.response_complete
+        return self.channel is None or self.channel.ground.response_complete
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -133,7 +132,7 @@ class StreamWriter:
         if len(body) > _GATHER:
             self.send_head(status, reason, fields, len(body), close=close)
             return self.write_eof(body)
-        channel = self._channel
+        channel = self.channel
         if channel is None:
             raise ClientDisconnectedError("the exchange is over")
         octets = channel.ground.send_response(status, reason, fields, body, channel.persistent and not close)
@@ -190,7 +189,7 @@ class StreamWriter:
     ) -> Awaitable[None]:
         """Send the last content, if any, and the end. A second call is harmless."""
         if self.finished:
-            return self._channel.flow.drain() if self._channel is not None else DRAINED
+            return self.channel.flow.drain() if self.channel is not None else DRAINED
         channel = self._open()
         if data:
             self.write(data)
@@ -212,19 +211,19 @@ class StreamWriter:
 
     def abort(self) -> None:
         """Cut the connection: the response has begun and cannot be completed, and the client must see that."""
-        if self._channel is not None:
-            self._channel.abort()
+        if self.channel is not None:
+            self.channel.abort()
 
     def cut_off(self) -> None:
         """The exchange is over: whoever still holds this writer cannot write into the next response."""
         if self._gathered is not None:
             self._flush()
-        self._channel = None
+        self.channel = None
 
     def _over(self) -> Channel:
-        if self._channel is None:
+        if self.channel is None:
             raise ClientDisconnectedError("the exchange is over")
-        return self._channel
+        return self.channel
 
     def _open(self) -> Channel:
         channel = self._over()
@@ -259,7 +258,7 @@ class StreamWriter:
         if not gathered:
             return
         size, self._gathered_size = self._gathered_size, 0
-        channel = self._channel
+        channel = self.channel
         if channel is None or channel.flow.lost:
             return
         if len(gathered) == 1:

@@ -115,6 +115,7 @@ class Application(ApplicationAliases, StateMapping):
         self._finishers = []
         self._frozen = False
         self._is_subapp = False
+        self._is_plain = False
         self._match: Callable[..., Any] | None = None
         self._request_routed: tuple[Callable[..., None], ...] = ()
         self._chain: Handler | None = None
@@ -347,6 +348,7 @@ class Application(ApplicationAliases, StateMapping):
         if self.on_response_prepare:
             self._hooks = (self.on_response_prepare.send,)
         simple = isinstance(router, UrlDispatcher) and not self._subapps
+        self._is_plain = simple and not self._middlewares
         self._chain = await compose(self, self._middlewares, self._call if simple else self._dispatch)
 
     def use_observers(self, observers: Observers) -> None:
@@ -375,6 +377,9 @@ class Application(ApplicationAliases, StateMapping):
             request.response_prepare_hooks = self._hooks
         if head.fields.expect is not None and match_info.http_exception is None:
             return self._expect(request)
+        if self._is_plain:
+            response: Awaitable[StreamResponse] = match_info.route.call(request)
+            return response
         assert self._chain is not None, "compose() makes the chain before anything is routed"
         return self._chain(request)
 

@@ -19,7 +19,7 @@ from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import HttpVersion10, RequestHead
 from aioweb.protocol.limits import Limits
 from aioweb.server.access import AccessLogger, access_observer
-from aioweb.server.connection import Handler as ServerHandler
+from aioweb.server.contract import Handler as ServerHandler
 from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.observe import Observer, Observers
 from aioweb.server.server import Server

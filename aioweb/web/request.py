@@ -269,7 +269,7 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         if rel_url is not _SAME:
             head = _with_url(head, rel_url)
         if method is not _SAME:
-            head = attrs.evolve(head, method=method)
+            head = head._replace(method=method)
         given = {
             "scheme": scheme,
             "host": host,
@@ -328,7 +328,7 @@ def _with_headers(head: RequestHead, headers: CIMultiDict[str]) -> RequestHead:
     raw = encode_fields(headers.items()) + b"\r\n"
     host = headers.get("Host")
     authority = host if head.authority == head.fields.host else head.authority
-    return attrs.evolve(head, fields=attrs.evolve(head.fields, raw=raw, host=host), authority=authority)
+    return head._replace(fields=attrs.evolve(head.fields, raw=raw, host=host), authority=authority)
 
 
 def _with_url(head: RequestHead, url: str | URL) -> RequestHead:
@@ -337,8 +337,7 @@ def _with_url(head: RequestHead, url: str | URL) -> RequestHead:
         # A path that begins with two slashes is a path; URL() would take it for a host.
         url = URL(f"http://relative{url}").relative() if url.startswith("/") else URL(url)
     path, query = url.raw_path, url.raw_query_string
-    return attrs.evolve(
-        head,
+    return head._replace(
         target=f"{path}?{query}" if query else path,
         path=path,
         query=query,

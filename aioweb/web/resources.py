@@ -67,6 +67,9 @@ class Resource(AbstractResource):
         self._template = template
         self._literal = template.literal
         self._match = template.match
+        # The short way for a path without escapes; not if a regex has named groups of its own, which are no parts.
+        own_groups = template.pattern.groupindex.keys() - set(template.names)
+        self._fullmatch = None if own_groups else template.pattern.fullmatch
 
     def add_route(
         self,
@@ -153,7 +156,11 @@ class Resource(AbstractResource):
         route = self._by_method.get(method) or self._by_method.get(ANY_METHOD)
         if route is None:
             return None
-        values = self._match(path)
+        if self._fullmatch is None or "%" in path:
+            values = self._match(path)
+        else:
+            found = self._fullmatch(path)
+            values = found and found.groupdict()
         return None if values is None else UrlMappingMatchInfo(values, route)
 
 

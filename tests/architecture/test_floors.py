@@ -29,7 +29,7 @@ ORDER = {
         errors limits grammar events head framing body encode state connection coding auth dates mediatypes fields
         cookies multipart websocket.handshake websocket.frames websocket.deflate websocket.connection
     """),
-    "server": words("observe flow clock access stream errorpage writer connection server sites"),
+    "server": words("observe flow clock access stream errorpage writer contract connection server sites"),
     "web": words("""
         signals state compat fieldview responsehead response exceptions parts forms requesthead request views
         paths routes domains fileresponse resources static routedef routeindex router middlewares websocket

@@ -56,12 +56,15 @@ async def trickle(peer: Peer, octets: bytes) -> None:
 # -- heads -------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_client_that_says_nothing_is_left_without_a_word(serve: Serve) -> None:
+@pytest.mark.parametrize("octets", [b"", b"\r\n"], ids=["nothing", "an empty line"])
+async def test_a_client_that_says_nothing_is_left_without_a_word(serve: Serve, octets: bytes) -> None:
     address = await serve(web.Server(echo, limits=limits(head_timeout=SHORT)))
-    assert await ends_in_time(await address.connect()) == b""
+    peer = await address.connect()
+    await peer.send(octets)
+    assert await ends_in_time(peer) == b""
 
 
-@pytest.mark.parametrize("octets", [b"G", b"GET / HTTP/1.1\r\nHost: a\r\n", b"\r\n"])
+@pytest.mark.parametrize("octets", [b"G", b"GET / HTTP/1.1\r\nHost: a\r\n", b"\r\nG"])
 async def test_half_a_head_is_a_408(serve: Serve, octets: bytes, caplog: pytest.LogCaptureFixture) -> None:
     address = await serve(web.Server(echo, limits=limits(head_timeout=SHORT)))
     peer = await address.connect()

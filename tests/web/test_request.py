@@ -479,7 +479,7 @@ class Unread(FieldSection):
 
 def test_nothing_is_parsed_before_it_is_asked_for() -> None:
     request = make("GET", "/p?a=1", ("Host", "h"), ("Cookie", "a=1"))
-    request.head.fields = Unread(b"", "h")
+    request.head = request.head._replace(fields=Unread(b"", "h"))
     clone = request.clone(method="PUT")
     assert (clone.method, clone.path, clone.host, str(clone.rel_url)) == ("PUT", "/p", "h", "/p?a=1")
     assert repr(request)

@@ -36,8 +36,7 @@ def test_the_request_line() -> None:
 
 def test_http_1_0_is_told() -> None:
     head = make_head()
-    head.version = HttpVersion10
-    head.keep_alive = False
+    head = head._replace(version=HttpVersion10, keep_alive=False)
     request = Request(head, EMPTY_BODY, Writer())  # type: ignore[arg-type]
     assert (request.version, request.keep_alive) == ((1, 0), False)
 

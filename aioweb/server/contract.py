@@ -1,0 +1,63 @@
+"""What stands between a connection and the rest of the house: the handler above it, and the server that made it.
+
+Here, and not beside either of them, so that neither has to know the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
+
+from aioweb.protocol.events import RequestHead
+from aioweb.protocol.limits import Limits
+from aioweb.server.clock import Clock
+from aioweb.server.errorpage import ErrorPage
+from aioweb.server.observe import Observers
+from aioweb.server.stream import StreamReader
+from aioweb.server.writer import StreamWriter
+
+Handler = Callable[[RequestHead, StreamReader, StreamWriter], Awaitable[None]]
+"""The whole contract upward: answer this request with this writer."""
+
+
+class ServerView(Protocol):
+    """What a connection needs of the server that made it."""
+
+    handler: Handler
+    limits: Limits
+    observers: Observers
+    logger: logging.Logger
+    closing: bool
+    debug: bool
+    keep_alive_on: bool
+    tcp_keepalive: bool
+    handler_cancellation: bool
+    secure_proxy_ssl_header: tuple[str, str] | None
+    server_field: bytes
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that serves."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of all connections."""
+
+    @property
+    def create_task(self) -> Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]:
+        """Makes the task of an exchange."""
+
+    def connection_opened(self, connection: Any) -> None:
+        """A client has connected."""
+
+    def connection_closed(self, connection: Any) -> None:
+        """Its socket is closed; its handler may still run."""
+
+    def exchange_ended(self, connection: Any) -> None:
+        """The handler of a closed connection has ended too."""
+
+    @property
+    def error_page(self) -> ErrorPage:
+        """Renders the page of an error."""
