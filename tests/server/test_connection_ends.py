@@ -228,6 +228,13 @@ async def test_the_kernel_may_know_of_a_reset_before_the_transport_does() -> Non
     await wire.end_server()
 
 
+async def test_a_refusal_that_cannot_be_written_ends_the_connection() -> None:
+    wire = Wire(fail_at=1)
+    await wire.ask(BAD)
+    assert wire.transport.aborted
+    await wire.end_server()
+
+
 # -- deadlines ---------------------------------------------------------------------------------------------------------
 
 
@@ -327,6 +334,34 @@ async def test_a_buffer_that_only_grows_is_no_progress() -> None:
         go.set()
         await wire.settle()
     assert wire.transport.aborted
+    await wire.end_server()
+
+
+async def test_each_pause_of_a_client_has_its_own_deadline() -> None:
+    go = asyncio.Event()
+
+    async def twice(head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
+        writer.send_head(200, "OK", b"", None)
+        for size in (70000, 200000):
+            await writer.write(b"x" * size)
+            await go.wait()
+        await writer.write_eof()
+
+    wire = Wire(twice, window=0)
+    await wire.ask(GET)
+    wire.pass_deadline()
+    wire.transport.take(100000)
+    await wire.settle()
+    go.set()
+    wire.transport.window = 0
+    await wire.settle()
+    assert wire.transport.paused
+    wire.pass_deadline()
+    await wire.settle()
+    assert not wire.transport.aborted
+    wire.transport.take(500000)
+    await wire.settle()
+    assert wire.sent.endswith(b"\r\n0\r\n\r\n")
     await wire.end_server()
 
 
