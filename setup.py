@@ -12,9 +12,7 @@ from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
 
 HERE = pathlib.Path(__file__).parent
-VERSION = re.search(
-    r'^__version__ = "([^"]+)"', (HERE / "aioweb/_version.py").read_text("utf-8"), re.M
-)
+VERSION = re.search(r'^__version__ = "([^"]+)"', (HERE / "aioweb/_version.py").read_text("utf-8"), re.M)
 assert VERSION is not None, "aioweb/_version.py has no __version__"
 
 

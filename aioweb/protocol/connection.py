@@ -83,7 +83,7 @@ class Connection:
         self._receiving = Receiving.IDLE
         self._sending = Sending.IDLE
         self._head = _NO_HEAD
-        self._previous: FieldSection | None = None
+        self._previous: RequestHead | None = None
         self._reader: BodyReader | None = None
         self._scan: LineScan | None = None
         self.framing: Framing | None = None
@@ -136,7 +136,7 @@ class Connection:
         head, size = parsed
         del buffer[:size]
         self._head = head
-        self._previous = head.fields
+        self._previous = head
         if head.has_body:
             self._reader = make_reader(head, self._limits)
         self._receiving = RECEIVING_MOVES[self._receiving, Move.HEAD if head.has_body else _WHOLE]

@@ -93,6 +93,8 @@ class RequestHead(NamedTuple):
     """Content follows: Data events and one EndOfMessage."""
     keep_alive: bool
     """The client lets the connection persist after this exchange (RFC 9112 section 9.3)."""
+    line: bytes = b""
+    """The request line as received, with its CRLF, by which the next head on the connection is compared."""
 
 
 @attrs.define(eq=False)

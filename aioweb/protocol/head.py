@@ -5,7 +5,8 @@ one search for the few fields that decide something. The slow one explains: it w
 of the first octet that is wrong. It runs when the fast one did not accept, and on heads that arrive in pieces, so that
 a broken request is answered as soon as it can be known, and with the same error however its octets were cut.
 
-A section that repeats the one before on its connection (browsers and API clients do) is recognised by its octets.
+A section that repeats the one before on its connection (browsers and API clients do), or a whole head that does
+(pollers and health checks do), is recognised by its octets.
 
 `parse_request_head` is a pure function and may be replaced by a twin in C; `LineScan` holds what the slow way must
 remember between two calls, so that the work per octet is constant.
@@ -45,23 +46,27 @@ _NO_OPTIONS: frozenset[str] = frozenset()
 
 
 def parse_request_head(
-    buffer: bytearray, limits: Limits, previous: FieldSection | None = None
+    buffer: bytearray, limits: Limits, previous: RequestHead | None = None
 ) -> tuple[RequestHead, int] | None:
     """Parse the head at the beginning of `buffer`, which is left as it is.
 
-    `previous` is the field section of the request before on the same connection, if there was one.
+    `previous` is the head of the request before on the same connection, if there was one.
 
     Returns the head and the number of octets that it takes, or None if its end has not arrived.
     Raises ProtocolError if a complete line breaks a rule, or an incomplete one is too long already.
     """
+    if previous is not None and previous.line and buffer.startswith(previous.line):
+        section_start = len(previous.line)
+        if buffer.startswith(previous.fields.raw, section_start):
+            return previous, section_start + len(previous.fields.raw)
     match = REQUEST_LINE.match(buffer)
     if match is None:
         return _parse_line_by_line(buffer, limits)
     section_start = match.end()
     if section_start - 2 > limits.line:
         return _parse_line_by_line(buffer, limits)
-    if previous is not None and buffer.startswith(previous.raw, section_start):
-        fields = previous
+    if previous is not None and buffer.startswith(previous.fields.raw, section_start):
+        fields = previous.fields
     else:
         section = FIELD_SECTION.match(buffer, section_start)
         if section is None:
@@ -74,7 +79,7 @@ def parse_request_head(
     target = target_octets.decode()
     path, _, query = target.partition("?")
     version = HttpVersion10 if minor == b"0" else HttpVersion11
-    head = _make_head(method.decode(), target, path, query, None, version, fields)
+    head = _make_head(method.decode(), target, path, query, None, version, fields, match.group())
     return head, section_start + len(fields.raw)
 
 
@@ -157,7 +162,7 @@ def _parse_line_by_line(buffer: bytearray, limits: Limits) -> tuple[RequestHead,
     start, end = scan.request_line
     raw = bytes(buffer[scan.section_start : scan.line_start])
     fields = _read_section(raw, DECIDING_FIELD.findall(buffer, end, scan.line_start))
-    head = _make_head(*_parse_request_line(buffer[start:end]), fields)
+    head = _make_head(*_parse_request_line(buffer[start:end]), fields, bytes(buffer[start : end + 2]))
     # RFC 9110 section 9.3.6: CONNECT has no content. Some read what follows as the tunnel's, some as the content's.
     if head.has_body and head.method == "CONNECT":
         raise BadFraming("CONNECT with content")
@@ -264,6 +269,7 @@ def _make_head(
     authority: str | None,
     version: HttpVersion,
     fields: FieldSection,
+    line: bytes,
 ) -> RequestHead:
     options = fields.options
     if version is HttpVersion11:
@@ -280,7 +286,9 @@ def _make_head(
         authority = fields.host
     has_body = fields.chunked or bool(fields.content_length)
     # tuple.__new__ is what a NamedTuple's own constructor calls, one frame later.
-    return tuple.__new__(RequestHead, (method, target, path, query, authority, version, fields, has_body, keep_alive))
+    return tuple.__new__(
+        RequestHead, (method, target, path, query, authority, version, fields, has_body, keep_alive, line)
+    )
 
 
 def _illegal_octet(octet: int, scan: LineScan) -> BadRequestLine | BadField:

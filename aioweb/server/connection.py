@@ -28,7 +28,7 @@ from aioweb.server.clock import NEVER, Clock
 from aioweb.server.contract import ServerView
 from aioweb.server.errorpage import ErrorPage
 from aioweb.server.flow import ClientDisconnectedError, Flow
-from aioweb.server.stream import EMPTY_BODY, BodyInterrupted, BodyTimeout, StreamReader
+from aioweb.server.stream import EMPTY_BODY, BodyError, BodyInterrupted, BodyTimeout, StreamReader
 from aioweb.server.writer import StreamWriter
 
 _HEAD_BEGUN: Final = "the first octets of a head have arrived"
@@ -182,7 +182,7 @@ class HTTPConnection(asyncio.Protocol):
         self.deadline = NEVER
         # Not if content waits to be invited and is not here: nobody knows whether it will come, and the octets behind
         # it would have two readings (CVE-2024-24791).
-        self.persistent = server.keep_alive_on and event.fields.expect is None
+        self.persistent = server.keep_alive_on and (event.fields.expect is None or not event.has_body)
         writer = self._writer = StreamWriter(self, event)
         body: StreamReader = EMPTY_BODY
         if event.has_body:
@@ -216,14 +216,21 @@ class HTTPConnection(asyncio.Protocol):
 
     def _give_up(self, head: RequestHead, writer: StreamWriter, error: BaseException) -> None:
         """A handler failed and no roof above caught it: 500 where that makes sense, else a cut is the only honesty."""
-        self._server.logger.error("Error handling %s %s", head.method, head.target, exc_info=error)
+        server = self._server
+        if isinstance(error, (ProtocolError, BodyError)):
+            # The client's fault, which the handler let through.
+            status, detail = error.status, str(error)
+            server.logger.debug("%s %s: %s", head.method, head.target, error)
+        else:
+            status, detail = 500, ""
+            server.logger.error("Error handling %s %s", head.method, head.target, exc_info=error)
         if writer.started:
             self.abort()
             return
         try:
-            content_type, page = writer.error_page(500, exception=error if self._server.debug else None)
+            content_type, page = writer.error_page(status, detail, error if status == 500 and server.debug else None)
             fields = encode_fields([("Content-Type", content_type)])
-            writer.send(500, "Internal Server Error", fields + writer.default_fields, page, close=True)
+            writer.send(status, REASONS[status], fields + writer.default_fields, page, close=True)
         except ClientDisconnectedError:
             pass
 

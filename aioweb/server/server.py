@@ -116,7 +116,8 @@ class Server:
         """Makes the task of an exchange: by the loop if it has a task factory, else without that detour."""
         if self._create_task is None:
             if self.loop.get_task_factory() is None:
-                self._create_task = functools.partial(asyncio.Task, loop=self.loop)
+                # The name saves asyncio from making up a number for each.
+                self._create_task = functools.partial(asyncio.Task, loop=self.loop, name="aioweb exchange")
             else:
                 self._create_task = self.loop.create_task
         return self._create_task

@@ -374,7 +374,7 @@ class Application(ApplicationAliases, StateMapping):
         for notify in self._request_routed:
             notify(request)
         if self._hooks:
-            request.response_prepare_hooks = self._hooks
+            request.response_prepare_hooks = (*self._hooks, *request.response_prepare_hooks)
         if head.fields.expect is not None and match_info.http_exception is None:
             return self._expect(request)
         if self._is_plain:

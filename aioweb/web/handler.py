@@ -10,6 +10,7 @@ the user. Whatever they raise ends here, as an answer.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, TypeVar
@@ -47,10 +48,13 @@ def make_handler(
     """Make what a server calls for each request: it answers with what `respond(request)` returns or raises."""
     timed = observers.timed
     request_started = observers.request_started
-    response_started = observers.response_started
+    # Who wants to hear of heads hears it where every head passes, a stream's in the middle of its handler too.
+    first_hooks = (_tell_started(observers),) if observers.response_started else ()
 
     async def answer(head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
         request = request_class(head, body, writer, limits)
+        if first_hooks:
+            request.response_prepare_hooks = first_hooks
         for notify in request_started:
             notify(request)
         started = writer.loop.time() if timed else 0.0
@@ -61,35 +65,43 @@ def make_handler(
                     raise TypeError(_explain_result(request, response))
             except HTTPException as exception:
                 response = exception
-            except Exception as exception:
-                recovered = _recover(request, exception, observers, logger, debug)
-                if recovered is None:
-                    return
-                response = recovered
-            sent = response.finish(request)
-            for notify in response_started:
-                notify(request, response)
-            await sent
-        except ClientDisconnectedError:
-            for notify in observers.client_gone:
-                notify(request)
-            logger.debug("The client of %r is gone", request)
-            return
+            await response.finish(request)
+        except Exception as exception:
+            recovered = _recover(request, exception, observers, logger, debug)
+            if recovered is None:
+                return
+            response = recovered
+            # The hooks of the application may be what has failed: an error page goes out without them.
+            request.response_prepare_hooks = first_hooks
+            try:
+                await response.finish(request)
+            except ClientDisconnectedError:
+                _tell_gone(request, observers, logger)
+                return
         if timed:
-            seconds = writer.loop.time() - started
+            seconds = asyncio.get_running_loop().time() - started
             for notify in observers.response_sent:
                 notify(request, response, seconds)
 
     return answer
 
 
+def _tell_started(observers: Observers) -> Callable[[BaseRequest, StreamResponse], Awaitable[None]]:
+    async def tell(request: BaseRequest, response: StreamResponse) -> None:
+        for notify in observers.response_started:
+            notify(request, response)
+
+    return tell
+
+
 def _recover(
     request: BaseRequest, exception: Exception, observers: Observers, logger: logging.Logger, debug: bool
 ) -> Response | None:
-    """The answer to an exception that is no response; None if the answer had begun, then the connection is cut."""
+    """Answer for an exception that is no response; None if nothing can be answered, then the connection is cut."""
     writer = request.writer
     if isinstance(exception, ClientDisconnectedError) and writer.transport is None:
-        raise exception
+        _tell_gone(request, observers, logger)
+        return None
     if isinstance(exception, (BodyError, ProtocolError)):
         # The client broke its own content, or let us wait for it.
         logger.debug("%r: %s", request, exception)
@@ -106,6 +118,12 @@ def _recover(
     response = Response(status=status, body=page[1], headers={**headers, "Content-Type": page[0]})
     response.force_close()
     return response
+
+
+def _tell_gone(request: BaseRequest, observers: Observers, logger: logging.Logger) -> None:
+    for notify in observers.client_gone:
+        notify(request)
+    logger.debug("The client of %r is gone", request)
 
 
 def _explain_result(request: BaseRequest, result: object) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from aioweb.protocol import head as head_module
 from aioweb.protocol.connection import Connection
 from aioweb.protocol.errors import BadField, BadRequestLine, FieldsTooLarge, ProtocolError, UriTooLong
-from aioweb.protocol.events import FieldSection, HttpVersion10, HttpVersion11, RequestHead
+from aioweb.protocol.events import HttpVersion10, HttpVersion11, RequestHead
 from aioweb.protocol.head import LineScan, check_lines, parse_request_head
 from aioweb.protocol.limits import Limits
 from tests.data.hostile import HOSTILE
@@ -23,7 +23,7 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def parse(
-    octets: bytes, bounds: Limits = LIMITS, previous: FieldSection | None = None
+    octets: bytes, bounds: Limits = LIMITS, previous: RequestHead | None = None
 ) -> tuple[RequestHead, int] | None:
     buffer = bytearray(octets)
     try:
@@ -53,7 +53,7 @@ def facts(result: tuple[RequestHead, int] | None) -> tuple[object, ...] | None:
     )
 
 
-def result_of(octets: bytes, bounds: Limits, previous: FieldSection | None = None) -> object:
+def result_of(octets: bytes, bounds: Limits, previous: RequestHead | None = None) -> object:
     """The facts of a head, None, or the error with its class, status and words."""
     try:
         return facts(parse(octets, bounds, previous))
@@ -322,10 +322,10 @@ def test_the_section_of_the_request_before_changes_nothing(first, octets, bounds
     except ProtocolError:
         parsed = None
     assume(parsed is not None)
-    previous = parsed[0].fields
+    previous = parsed[0]
     assert result_of(octets, bounds, previous) == result_of(octets, bounds)
     line, _, _ = octets.partition(b"\r\n")
-    again = line + b"\r\n" + previous.raw + b"GET"
+    again = line + b"\r\n" + previous.fields.raw + b"GET"
     assert result_of(again, bounds, previous) == result_of(again, bounds)
 
 
@@ -339,23 +339,23 @@ def test_the_section_of_the_request_before_changes_nothing(first, octets, bounds
 )
 @pytest.mark.parametrize("line", [b"GET / HTTP/1.1", b"HEAD /x?y HTTP/1.1", b"GET / HTTP/1.0", b"OPTIONS * HTTP/1.1"])
 def test_a_repeated_section_is_the_same_object_and_the_same_head(line, section):
-    previous = parse(b"GET / HTTP/1.1\r\n" + section)[0].fields
+    previous = parse(b"GET / HTTP/1.1\r\n" + section)[0]
     octets = line + b"\r\n" + section
     assert result_of(octets, LIMITS, previous) == result_of(octets, LIMITS)
     if line.startswith(b"GET / HTTP/1.1"):
-        assert parse(octets, LIMITS, previous)[0].fields is previous
+        assert parse(octets, LIMITS, previous)[0].fields is previous.fields
 
 
 def test_a_section_that_only_begins_like_the_one_before_is_read_afresh():
-    previous = parse(GET)[0].fields
+    previous = parse(GET)[0]
     octets = b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
     head, _ = parse(octets, LIMITS, previous)
-    assert head.fields is not previous
+    assert head.fields is not previous.fields
     assert head.has_body
 
 
 def test_an_http_1_1_request_that_repeats_a_section_without_host_is_refused():
-    previous = parse(b"GET / HTTP/1.0\r\n\r\n")[0].fields
+    previous = parse(b"GET / HTTP/1.0\r\n\r\n")[0]
     with pytest.raises(BadField, match="no Host"):
         parse(b"GET / HTTP/1.1\r\n\r\n", LIMITS, previous)
 
@@ -408,3 +408,18 @@ def test_a_scan_stops_at_the_first_error(error):
     octets = b"\x00\r\n" if error is BadRequestLine else b"GET / HTTP/1.1\r\n\x00"
     with pytest.raises(error):
         check_lines(bytearray(octets), LineScan(), LIMITS, LIMITS.head)
+
+
+def test_a_head_that_repeats_the_one_before_is_that_head() -> None:
+    previous = parse(GET)[0]
+    assert parse(GET + b"GET /other", LIMITS, previous) == (previous, len(GET))
+    assert parse(GET + b"GET /other", LIMITS, previous)[0] is previous
+
+
+@pytest.mark.parametrize(
+    "octets", [GET.replace(b" / ", b" /a "), GET.replace(b"Host: a", b"Host: b"), GET.replace(b"GET", b"PUT")]
+)
+def test_a_head_that_differs_in_one_octet_is_another(octets: bytes) -> None:
+    previous = parse(GET)[0]
+    assert result_of(octets, LIMITS, previous) == result_of(octets, LIMITS)
+    assert result_of(octets, LIMITS, previous) != result_of(GET, LIMITS)
