@@ -47,8 +47,8 @@ def _visit(row: report.Row, number: int, options: argparse.Namespace) -> None:
     shown = ""
     try:
         with peers.serving(row.peer, row.loop, cores[0]) as (pid, port):
-            load.drive(port, options.warm_up, cores[-1])
-            sample, faults = _measure(pid, port, options.duration, cores[-1])
+            load.drive(port, options.warm_up, cores[-1], options.heads)
+            sample, faults = _measure(pid, port, options.duration, cores[-1], options.heads)
     except peers.StartFailed as exc:
         row.not_started = faults = str(exc)
     except (peers.WrongAnswer, load.LoadFailed) as exc:
@@ -62,10 +62,10 @@ def _visit(row: report.Row, number: int, options: argparse.Namespace) -> None:
     print(f"round {number}: {row.loop:<8} {row.peer:<12} {shown}{faults}", file=sys.stderr)
 
 
-def _measure(pid: int, port: int, seconds: float, core: int) -> tuple[report.Sample | None, str]:
+def _measure(pid: int, port: int, seconds: float, core: int, heads: str) -> tuple[report.Sample | None, str]:
     """One window of load. Returns: its sample (None if no request was answered) and its faults ("" without any)."""
     cpu, begun = process.cpu_seconds(pid), time.monotonic()
-    figures = load.drive(port, seconds, core)
+    figures = load.drive(port, seconds, core, heads)
     cpu, elapsed = process.cpu_seconds(pid) - cpu, time.monotonic() - begun
     faults = ", ".join(f"{number} {kind} errors" for kind, number in figures.faults.items())
     if not figures.requests:
@@ -97,6 +97,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="3 rounds of 2 s instead of 5 of 5 s")
     parser.add_argument("--only", default=",".join(peers.FILES), help="servers (default: %(default)s)")
     parser.add_argument("--loops", default=",".join(peers.LOOPS), help="event loops (default: %(default)s)")
+    parser.add_argument("--heads", choices=load.HEADS, default="same", help="all the same, or what differs in each")
     parser.add_argument("--rounds", type=int, help="how often every server is visited")
     parser.add_argument("--duration", type=int, help="seconds of one measured window")
     parser.add_argument("--warm-up", type=int, help="seconds of load before it")

@@ -1,6 +1,7 @@
--- A browser's GET, the same octets each time, and the figures of the run as one line of JSON.
+-- A browser's GET and the figures of the run as one line of JSON. The argument says what repeats from request to request:
+-- "same" for every octet, "targets" for the fields only, "fields" for nothing.
 
-local request = table.concat({
+local browser = table.concat({
    "GET / HTTP/1.1",
    "Host: 127.0.0.1:8080",
    "Connection: keep-alive",
@@ -15,7 +16,17 @@ local request = table.concat({
 
 -- wrk calls init once, then wrk.format once for a script without a request function.
 function init(arguments)
-   wrk.format = function() return request end
+   if arguments[1] == "same" then
+      wrk.format = function() return browser end
+      return
+   end
+   local number = 0
+   local fields = arguments[1] == "fields"
+   request = function()
+      number = number + 1
+      local changed = browser:gsub("GET /", "GET /?n=" .. number, 1)
+      return fields and changed:gsub("theme=light", "theme=" .. number, 1) or changed
+   end
 end
 
 function done(summary, latency, requests)

@@ -10,6 +10,9 @@ import shutil
 import subprocess
 
 CONNECTIONS = 64
+HEADS = ("same", "targets", "fields")
+"""Every head is the same; or every target is another; or every target and every field section."""
+
 _SCRIPT = pathlib.Path(__file__).with_name("browser.lua")
 
 
@@ -41,11 +44,14 @@ def require_wrk() -> str:
     return path
 
 
-def drive(port: int, seconds: float, core: int) -> Figures:
-    """Load 127.0.0.1:`port` from `core` for `seconds` (whole seconds for wrk). Raises LoadFailed without figures."""
+def drive(port: int, seconds: float, core: int, heads: str) -> Figures:
+    """Load 127.0.0.1:`port` from `core` for `seconds` (whole seconds for wrk). Raises LoadFailed without figures.
+
+    `heads` says what repeats from request to request: see `HEADS`.
+    """
     whole = max(1, round(seconds))
     command = [require_wrk(), "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{whole}s"]
-    command += ["--timeout", "5s", "--script", str(_SCRIPT), f"http://127.0.0.1:{port}/"]
+    command += ["--timeout", "5s", "--script", str(_SCRIPT), f"http://127.0.0.1:{port}/", "--", heads]
     try:
         done = subprocess.run(
             command,

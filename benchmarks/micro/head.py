@@ -51,13 +51,17 @@ def aioweb_fresh(head: bytes) -> Call:
     return lambda: parse(buffer, limits)
 
 
-def aioweb_repeated(head: bytes) -> Call:
-    """aioweb, the field section of the request before on the same connection."""
-    parser = importlib.import_module("aioweb.protocol.head")
-    limits = importlib.import_module("aioweb.protocol.limits").Limits()
-    parse, buffer = parser.parse_request_head, bytearray(head)
-    previous = parse(buffer, limits)[0].fields
-    return lambda: parse(buffer, limits, previous)
+def aioweb_after(previous_target: bytes) -> Callable[[bytes], Call]:
+    """aioweb, after a request for that target with the same field section on the same connection."""
+
+    def prepare(head: bytes) -> Call:
+        parser = importlib.import_module("aioweb.protocol.head")
+        limits = importlib.import_module("aioweb.protocol.limits").Limits()
+        parse, buffer = parser.parse_request_head, bytearray(head)
+        previous, _ = parse(bytearray(head.replace(b"/messages?page=2", previous_target, 1)), limits)
+        return lambda: parse(buffer, limits, previous)
+
+    return prepare
 
 
 def httptools_pairs(head: bytes) -> Call:
@@ -117,7 +121,8 @@ def h11_event(head: bytes) -> Call:
 
 
 PARSERS: dict[str, Callable[[bytes], Call]] = {
-    "aioweb, same fields as before": aioweb_repeated,
+    "aioweb, same fields as before": aioweb_after(b"/"),
+    "aioweb, same head as before": aioweb_after(b"/messages?page=2"),
     "aioweb": aioweb_fresh,
     "httptools, pairs": httptools_pairs,
     "aiohttp C": aiohttp_c,
