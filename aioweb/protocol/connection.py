@@ -300,4 +300,5 @@ class Connection:
             raise self._illegal_move(move) from None
 
     def _illegal_move(self, move: Move) -> RuntimeError:
-        return RuntimeError(f"{move.name} of a response that is {self._sending.name}")
+        why = "; it has begun, and no other can replace it" if move in (Move.HEAD, Move.WHOLE, Move.SWITCH) else ""
+        return RuntimeError(f"{move.name} of a response that is {self._sending.name}{why}")

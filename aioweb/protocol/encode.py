@@ -44,10 +44,12 @@ def encode_fields(pairs: Iterable[tuple[str, str]]) -> bytes:
 
     Values are written as UTF-8, surrogates as the octets that they stand for (PEP 383).
     Raises ValueError, naming the field, for a name that is no token, and for a value with a control other than HTAB or
-    with a surrogate that stands for no octet.
+    with a surrogate that stands for no octet; TypeError for what is no str.
     """
     lines: list[str] = []
     for name, value in pairs:
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"field {name}: name and value must be str, not {type(name).__name__} and {value!r:.80}")
         if TOKEN.fullmatch(name) is None:
             raise ValueError(f"field name {_show(name)} is not a token (RFC 9110 section 5.1)")
         if BAD_IN_VALUE.search(value) is not None:

@@ -70,7 +70,7 @@ class BadChunk(ProtocolError):
 
 
 class ContentTooLarge(BadChunk):
-    """A chunk size, or the chunk extensions of a message, are over their limit."""
+    """A chunk-size line, or the chunk extensions of a message, are over their limit."""
 
     status = 413
 

@@ -1,6 +1,6 @@
 """Every number that bounds what a peer can cost us: one frozen class, each with its unit, default and reason.
 
-The same object goes from `make_handler(limits=...)`, `run_app(limits=...)` or the command line down to the parser.
+The same object goes from `make_handler(limits=...)` or `run_app(limits=...)` down to the parser.
 Sizes are in bytes, times in seconds; None for a time means "no deadline". The ground uses the sizes only, the middle
 the times, the roof the body limits. What trusted servers chose stands beside each number (see also the "Limits"
 page of the documentation).

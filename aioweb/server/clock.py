@@ -32,6 +32,9 @@ class Watched(Protocol):
     def deadline_passed(self, now: float) -> None:
         """The time has come; sets a new deadline."""
 
+    def abort(self) -> None:
+        """It failed to: close at once."""
+
 
 class Clock:
     """The clock of one server. `timeouts` are those that it will serve: the shortest decides how often it ticks.
@@ -113,9 +116,13 @@ class Clock:
         self.now += min(time_now - self._ticked_at, self.tick)
         self._ticked_at = time_now
         self._set()
-        try:
-            for item in [item for item in self._watched if item.deadline <= self.now]:
+        for item in [item for item in self._watched if item.deadline <= self.now]:
+            try:
                 item.deadline_passed(self.now)
-        finally:
-            # One connection that fails must not take the deadlines of all others with it.
-            self._timer = self._loop.call_later(self.tick, self._tick) if self._watched else None
+            except Exception as error:
+                # One connection that fails must not take the deadlines of all others with it, nor fail again and again.
+                item.deadline = NEVER
+                item.abort()
+                context = {"message": f"The deadline of {item!r} has failed", "exception": error}
+                self._loop.call_exception_handler(context)
+        self._timer = self._loop.call_later(self.tick, self._tick) if self._watched else None

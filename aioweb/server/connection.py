@@ -31,6 +31,7 @@ from aioweb.server.flow import ClientDisconnectedError, Flow
 from aioweb.server.stream import EMPTY_BODY, BodyError, BodyInterrupted, BodyTimeout, StreamReader
 from aioweb.server.writer import StreamWriter
 
+_LAST_LINGERING: Final = 1.0
 _HEAD_BEGUN: Final = "the first octets of a head have arrived"
 
 
@@ -61,7 +62,6 @@ class HTTPConnection(asyncio.Protocol):
     __slots__ = (
         "_body",
         "_context",
-        "_create_task",
         "_mark",
         "_server",
         "_stalled_at",
@@ -113,9 +113,9 @@ class HTTPConnection(asyncio.Protocol):
         if server.tcp_keepalive and isinstance(self.peername, tuple):
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self.clock = server.clock
-        self._create_task = server.create_task
         server.connection_opened(self)
         self.deadline = self.clock.after(server.limits.head_timeout)
+        self._mark = _HEAD_BEGUN
         if server.closing:
             self._close()
 
@@ -189,8 +189,9 @@ class HTTPConnection(asyncio.Protocol):
             body = self._body = StreamReader(server.limits.read_buffer, self.flow.resume_reading, loop=self.loop)
             self._mark = None
             self.deadline = 0.0
-        # The context here is that of the server's start: each task gets a copy of its own.
-        self._task = self._create_task(self._run_exchange(event, body, writer))
+        # The context here is that of the server's start: each task gets a copy of its own. A task factory of the loop
+        # is passed by: an eager task would run before this connection knows it. The name saves making up a number.
+        self._task = asyncio.Task(self._run_exchange(event, body, writer), loop=self.loop, name="aioweb exchange")
         if self._body is not None:
             self._feed_body(self._body)
 
@@ -212,7 +213,15 @@ class HTTPConnection(asyncio.Protocol):
         except Exception as error:
             self._give_up(head, writer, error)
         finally:
-            self._end_exchange(writer)
+            try:
+                self._end_exchange(writer)
+            except Exception:
+                # A logger or an error page that fails must not leave a connection that nothing can end.
+                writer.channel = None
+                self._task = self._writer = self._body = self._mark = None
+                self.abort()
+                self._server.exchange_ended(self)
+                raise
 
     def _give_up(self, head: RequestHead, writer: StreamWriter, error: BaseException) -> None:
         """A handler failed and no roof above caught it: 500 where that makes sense, else a cut is the only honesty."""
@@ -374,6 +383,9 @@ class HTTPConnection(asyncio.Protocol):
             self._close()
         elif self.phase is Phase.DRAINING:
             self._linger()
+        if self.phase is Phase.LINGERING:
+            # The answer is out; a second is enough for a client that wants it, and none delays the stop for longer.
+            self.deadline = min(self.deadline, self.clock.after(_LAST_LINGERING))
 
     @property
     def busy(self) -> bool:

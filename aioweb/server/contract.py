@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from aioweb.protocol.events import RequestHead
@@ -44,10 +44,6 @@ class ServerView(Protocol):
     @property
     def clock(self) -> Clock:
         """The clock of all connections."""
-
-    @property
-    def create_task(self) -> Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]:
-        """Makes the task of an exchange."""
 
     def connection_opened(self, connection: Any) -> None:
         """A client has connected."""

@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable
 from http import HTTPStatus
 
+from aioweb.protocol.encode import REASONS
+
 ErrorPage = Callable[[int, str, "BaseException | None", "str | None"], "tuple[str, bytes]"]
 """What renders a page: it is called and answers like `error_page`, the default."""
 
@@ -31,7 +33,7 @@ def error_page(
     """
     try:
         known = HTTPStatus(status)
-        title, text = f"{status} {known.phrase}", detail or known.description or known.phrase
+        title, text = f"{status} {REASONS[status]}", detail or known.description or known.phrase
     except ValueError:
         title, text = str(status), detail
     trace = "".join(traceback.format_exception(exception)) if exception is not None else ""

@@ -26,6 +26,19 @@ DRAINED = cast(Awaitable[None], _Drained())
 """The awaitable of a write that nobody has to wait for; it is never spent."""
 
 
+class _NextTurn:
+    """Waits, if it is awaited, for the next turn of the loop."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        yield
+
+
+NEXT_TURN = _NextTurn()
+"""The awaitable of a write of which much has left at once: the other connections come first."""
+
+
 class _Drain:
     """Waits, when and if it is awaited, until the flow lets writers go on."""
 

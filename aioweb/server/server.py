@@ -10,10 +10,7 @@ await server.shutdown(60)
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 from aioweb.log import server_logger
 from aioweb.protocol.encode import encode_fields
@@ -77,7 +74,6 @@ class Server:
         self._error_page = error_page
         self._loop = loop
         self._clock: Clock | None = None
-        self._create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] | None = None
         self._connections: set[HTTPConnection] = set()
         self._abandoned: set[HTTPConnection] = set()
         self._empty: asyncio.Future[None] | None = None
@@ -110,17 +106,6 @@ class Server:
             )
             self._clock = Clock(self.loop, self._connections, timeouts, limits.keepalive_timeout, self.server_field)
         return self._clock
-
-    @property
-    def create_task(self) -> Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]:
-        """Makes the task of an exchange: by the loop if it has a task factory, else without that detour."""
-        if self._create_task is None:
-            if self.loop.get_task_factory() is None:
-                # The name saves asyncio from making up a number for each.
-                self._create_task = functools.partial(asyncio.Task, loop=self.loop, name="aioweb exchange")
-            else:
-                self._create_task = self.loop.create_task
-        return self._create_task
 
     @property
     def connections(self) -> list[HTTPConnection]:
@@ -160,7 +145,11 @@ class Server:
     ) -> tuple[str, bytes]:
         """Render the page of an error; the default one if that of the user fails."""
         try:
-            return self._error_page(status, detail, exception, accept)
+            content_type, content = self._error_page(status, detail, exception, accept)
+            encode_fields([("Content-Type", content_type)])
+            if not isinstance(content, bytes):
+                raise TypeError(f"an error page is (content type, bytes), not {content!r:.100}")
+            return content_type, content
         except Exception:
             self.logger.exception("The error page for status %d has failed", status)
             return default_error_page(status, detail, exception, accept)

@@ -1,7 +1,7 @@
 """The way out of one response: what the roof writes with. One for each request, over the connection that carries it.
 
 Small writes are gathered and leave together: at a high-water mark, at the end, or when the turn of the loop ends, so
-that a stream of many small pieces costs few system calls on every loop, and a head never travels alone. How the
+that a stream of many small pieces costs few system calls on every loop, and a head waits for its first content. How the
 content is framed is the ground's business; flow control is flow.py's.
 """
 
@@ -16,7 +16,7 @@ from aioweb.protocol.events import RequestHead
 from aioweb.protocol.framing import BodyKind, Framing
 from aioweb.server.clock import Clock
 from aioweb.server.errorpage import ErrorPage
-from aioweb.server.flow import DRAINED, ClientDisconnectedError, Flow
+from aioweb.server.flow import DRAINED, NEXT_TURN, ClientDisconnectedError, Flow
 
 _GATHER = 65536
 """Bytes that are gathered before they are handed to the transport; larger pieces are not copied together."""
@@ -80,7 +80,8 @@ class StreamWriter:
     @property
     def transport(self) -> asyncio.Transport | None:
         """The transport of the connection; None when the client is gone or the exchange is over."""
-        return self.channel.transport if self.channel is not None else None
+        channel = self.channel
+        return channel.transport if channel is not None and not channel.flow.lost else None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -182,6 +183,9 @@ class StreamWriter:
         if octets:
             self.body_size += data.nbytes if isinstance(data, memoryview) else len(data)
             self._put(channel, octets)
+            if self._gathered is None and not channel.flow.writing_paused:
+                # Much has just left, and nobody has to wait: still, a fast writer lets the others have their turn.
+                return NEXT_TURN
         return channel.flow.drain()
 
     def write_eof(
@@ -261,6 +265,10 @@ class StreamWriter:
         channel = self.channel
         if channel is None or channel.flow.lost:
             return
+        if channel.transport is not None and channel.transport.is_closing():
+            # The last send has failed, and the loop has not come to tell yet.
+            channel.flow.lost = True
+            raise ClientDisconnectedError("the client is gone")
         if len(gathered) == 1:
             channel.write(gathered[0])
         elif size < 2 * _GATHER:

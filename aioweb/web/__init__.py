@@ -1,6 +1,6 @@
 """The public list: `from aioweb import web`, then `web.Application`, `web.Response` and so on.
 
-Everything that a user of aiohttp.web expects is here under its name; the reference documents each.
+The names are those of aiohttp.web; the reference documents each.
 """
 
 from aioweb.protocol.cookies import SetCookie

@@ -85,6 +85,8 @@ class Application(ApplicationAliases, StateMapping):
     ) -> None:
         if router is not None and not isinstance(router, AbstractRouter):
             raise TypeError(f"router must be an AbstractRouter, not {router!r}")
+        if not isinstance(limits, Limits):
+            raise TypeError(f"limits must be a Limits, not {limits!r}")
         self._loop = loop
         self._router = router if router is not None else UrlDispatcher()
         self.logger = logger
@@ -262,10 +264,7 @@ class Application(ApplicationAliases, StateMapping):
                 await self._open_contexts.pop().__aexit__(None, None, None)
             except Exception as error:
                 errors.append(error)
-        try:
-            await self.on_cleanup.send(self)
-        except Exception as error:
-            errors.append(error)
+        errors += await self.on_cleanup.send_to_all(self)
         await self.run_finishers()
         if len(errors) == 1:
             raise errors[0]
@@ -301,8 +300,9 @@ class Application(ApplicationAliases, StateMapping):
             _, late = await asyncio.wait(set(self._tasks), timeout=timeout)
             for task in late:
                 task.cancel()
-            if late:
-                await asyncio.wait(late)
+            if late and (await asyncio.wait(late, timeout=1.0))[1]:
+                self.logger.error("Background tasks do not end when they are cancelled: %s", late)
+                return
 
     # -- requests --------------------------------------------------------------------------------------------------
 

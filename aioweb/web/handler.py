@@ -66,6 +66,14 @@ def make_handler(
             except HTTPException as exception:
                 response = exception
             await response.finish(request)
+        except asyncio.CancelledError as exception:
+            # By handler_cancellation, or because the server's time is up. Whoever counts requests must hear of the end.
+            if writer.transport is None:
+                _tell_gone(request, observers, logger)
+            else:
+                for notify in observers.request_failed:
+                    notify(request, exception)
+            raise
         except Exception as exception:
             recovered = _recover(request, exception, observers, logger, debug)
             if recovered is None:
@@ -129,7 +137,7 @@ def _tell_gone(request: BaseRequest, observers: Observers, logger: logging.Logge
 def _explain_result(request: BaseRequest, result: object) -> str:
     handler = getattr(request.match_info, "handler", None)
     said = "nothing: is a return statement missing?" if result is None else f"{result!r:.200}"
-    return f"the handler {handler!r} must return a response, it returned {said}"
+    return f"the handler {handler!r}, or a middleware in front of it, must return a response, not {said}"
 
 
 async def default_expect_handler(request: BaseRequest) -> StreamResponse | None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+import types
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, TypeVar
 
@@ -93,7 +94,9 @@ async def compose(app: Any, middlewares: Iterable[Middleware], handler: Handler)
         if is_modern(item):
             handler = _put_in_front(item, handler)
         else:
-            made = await item(app, handler)
+            made = item(app, handler)
+            if inspect.isawaitable(made):
+                made = await made
             if not callable(made):
                 raise TypeError(f"the middleware factory {item!r} returned {made!r} and not a handler")
             handler = prepare_handler(made)
@@ -127,6 +130,10 @@ def _parameters(item: Any, *, follow_wrapped: bool = True) -> list[inspect.Param
         return []
 
 
+# What types.coroutine makes of a function without a yield, such as most factories of old, that nothing else tells.
+_WRAPPED_BY_TYPES: Final = types.coroutine(lambda: None).__code__
+
+
 def _is_coroutine_function(item: Any) -> bool:
     while isinstance(item, functools.partial):
         item = item.func
@@ -134,7 +141,7 @@ def _is_coroutine_function(item: Any) -> bool:
         if inspect.iscoroutinefunction(candidate):
             return True
         code = getattr(getattr(candidate, "__func__", candidate), "__code__", None)
-        if code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE:
+        if code is not None and (code.co_flags & inspect.CO_ITERABLE_COROUTINE or code is _WRAPPED_BY_TYPES):
             return True
     return False
 

@@ -130,7 +130,7 @@ class ResponseHead(FieldView):
         `prepare`.
         """
         self._check_changeable("status")
-        if not 100 <= status <= 999:
+        if not isinstance(status, int) or not 100 <= status <= 999:
             raise ValueError(f"status must be a number from 100 to 999, not {status!r}")
         self._reason = None if reason is None else check_reason(reason)
         self._status = int(status)

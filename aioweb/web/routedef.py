@@ -142,6 +142,8 @@ class RouteTableDef(Sequence[AbstractRouteDef]):
 
     def route(self, method: str, path: str, **kwargs: Any) -> Callable[[_H], _H]:
         """Decorate the handler of a method; `kwargs` as for `UrlDispatcher.add_route`."""
+        if not isinstance(path, str):
+            raise TypeError(f"path must be a str, not {path!r}: write the decorator as @routes.get('/path')")
         name = kwargs.get("name")
         if name is not None and self._name is not None:
             kwargs["name"] = f"{self._name}.{name}"

@@ -72,7 +72,9 @@ class BaseRunner(ABC):
         return [sock.getsockname() for site in self._sites for sock in site.sockets]
 
     async def setup(self) -> None:
-        """Start the application and make the server; then sites may start."""
+        """Start the application and make the server; then sites may start. Raises RuntimeError the second time."""
+        if self._server is not None:
+            raise RuntimeError("the runner is set up already")
         if self._handle_signals:
             loop = asyncio.get_running_loop()
             with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in a loop
@@ -87,9 +89,12 @@ class BaseRunner(ABC):
             await site.stop()
         try:
             if self._server is not None:
+                await asyncio.sleep(0)  # what has arrived already is read before its connection counts as idle
                 self._server.close_idle()
-                await self.shutdown()
-                await self._server.shutdown(self.shutdown_timeout)
+                try:
+                    await self.shutdown()
+                finally:
+                    await self._server.shutdown(self.shutdown_timeout)
         finally:
             self._server = None
             await self._cleanup()

@@ -133,3 +133,15 @@ class Signal(FreezableList[_R]):
             result = receiver(*args, **kwargs)
             if inspect.isawaitable(result):
                 await result
+
+    async def send_to_all(self, *args: Any, **kwargs: Any) -> list[BaseException]:
+        """Like `send`, but an error keeps no receiver from being called. Returns the errors."""
+        errors: list[BaseException] = []
+        for receiver in self:
+            try:
+                result = receiver(*args, **kwargs)
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as error:
+                errors.append(error)
+        return errors

@@ -137,7 +137,7 @@ async def test_a_result_that_is_no_response_is_explained(serve, caplog) -> None:
 
     address = await serve(WebServer(careless))
     assert (await address.request("GET", "/")).status == 500
-    assert "must return a response, it returned 'text'" in caplog.text
+    assert "must return a response, not 'text'" in caplog.text
 
 
 async def test_a_bare_server_takes_the_options_of_a_server_and_names_unknown_ones(serve, caplog) -> None:

@@ -289,3 +289,20 @@ async def test_what_has_no_other_path_gets_its_404_from_the_handler() -> None:
     item: Any = normalize_path_middleware(append_slash=False)
     with pytest.raises(HTTPNotFound):
         await item(request, request.match_info.handler)
+
+
+async def test_a_factory_of_old_without_a_yield_is_one() -> None:
+    @types.coroutine
+    def factory(app: Any, handler: Any) -> Any:
+        @types.coroutine
+        def middleware(request: Any) -> Any:
+            response = yield from handler(request)
+            return (response, "seen")
+
+        return middleware
+
+    async def handler(request: Any) -> Any:
+        return "answer"
+
+    composed = await compose(None, [factory], handler)
+    assert await composed(None) == ("answer", "seen")  # type: ignore[arg-type,comparison-overlap]
