@@ -146,7 +146,8 @@ class HTTPConnection(asyncio.Protocol):
         self._server.connection_closed(self)
         if self._body is not None:
             self._body.set_exception(BodyInterrupted("the client went away in the middle of its request"))
-        if self._server.handler_cancellation:
+        wanted = self._writer.handler_cancellation if self._writer is not None else None
+        if self._server.handler_cancellation if wanted is None else wanted:
             self._cancel()
 
     def pause_writing(self) -> None:

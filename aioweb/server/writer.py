@@ -62,7 +62,17 @@ class StreamWriter:
     be dropped. All of them raise ClientDisconnectedError, a ConnectionResetError, when the client is gone.
     """
 
-    __slots__ = ("_flushing", "_gathered", "_gathered_size", "body_size", "channel", "head", "peername", "status")
+    __slots__ = (
+        "_flushing",
+        "_gathered",
+        "_gathered_size",
+        "body_size",
+        "channel",
+        "handler_cancellation",
+        "head",
+        "peername",
+        "status",
+    )
 
     def __init__(self, channel: Channel, head: RequestHead) -> None:
         self.channel: Channel | None = channel
@@ -71,6 +81,8 @@ class StreamWriter:
         self.peername = channel.peername
         self.status = 0
         self.body_size = 0
+        self.handler_cancellation: bool | None = None
+        """Cancel the handler when the client goes; None leaves it to the server."""
         self._gathered: list[bytes] | None = None
         self._gathered_size = 0
         self._flushing = False

@@ -159,6 +159,18 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         # The path as it came: once decoded it may hold a line break, and a log a line that nobody wrote.
         return f"<{type(self).__name__} {self.head.method} {self.head.path}>"
 
+    @property
+    def handler_cancellation(self) -> bool | None:
+        """Cancel the handler of this request when its client goes; None leaves it to the server.
+
+        A middleware of an application, a route or a table sets it: True for what nobody will read, False for writes.
+        """
+        return self.writer.handler_cancellation
+
+    @handler_cancellation.setter
+    def handler_cancellation(self, wanted: bool | None) -> None:
+        self.writer.handler_cancellation = wanted
+
     # -- the content -----------------------------------------------------------------------------------------------
 
     @property

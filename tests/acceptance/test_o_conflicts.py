@@ -6,6 +6,7 @@ access log.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import types
@@ -15,6 +16,7 @@ import pytest
 from yarl import URL
 
 from aioweb import web
+from tests.conftest import Serve
 
 
 async def show(request: web.Request) -> web.Response:
@@ -371,3 +373,61 @@ async def test_o15_bytes_that_change_after_they_were_written_arrive_as_they_were
     address = await serve(app)
     expected = b"".join(bytes([number]) * 100_000 for number in range(20))
     assert (await address.request("GET", "/")).body == expected
+
+
+@pytest.mark.parametrize("log_format", ['%a "%r" %s', '%(h)s "%(r)s" %(s)s'])
+async def test_o8_both_dialects_of_the_access_log_are_understood(
+    serve: Serve, log_format: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="aioweb.access")
+    app = web.Application()
+    address = await serve(app, access_log_format=log_format)
+    await address.request("GET", "/nothing")
+    assert [record.getMessage() for record in caplog.records] == ['127.0.0.1 "GET /nothing HTTP/1.1" 404']
+
+
+@pytest.mark.parametrize("server_wide", [False, True])
+@pytest.mark.parametrize("for_the_route", [None, False, True])
+async def test_o16_cancellation_by_server_and_by_route(
+    serve: Serve, server_wide: bool, for_the_route: bool | None
+) -> None:
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    begun = asyncio.Event()
+
+    @web.middleware
+    async def choose(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+        request.handler_cancellation = for_the_route
+        return await handler(request)
+
+    async def wait(request: web.Request) -> web.Response:
+        begun.set()
+        try:
+            while request.transport is not None:
+                await asyncio.sleep(0)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            ended.set_result("finished")
+        except asyncio.CancelledError:
+            ended.set_result("cancelled")
+            raise
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/", wait, middlewares=[choose])
+    address = await serve(app, handler_cancellation=server_wide)
+    peer = await address.connect()
+    await peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await begun.wait()
+    peer.abort()
+    wanted = server_wide if for_the_route is None else for_the_route
+    assert await asyncio.wait_for(ended, 5) == ("cancelled" if wanted else "finished")
+
+
+async def test_o18_all_values_of_a_multidict_come_by_items(serve: Serve) -> None:
+    async def show(request: web.Request) -> web.Response:
+        return web.json_response(list(request.query.items()))
+
+    app = web.Application()
+    app.router.add_get("/", show)
+    address = await serve(app)
+    assert (await address.request("GET", "/?a=1&a=2")).body == b'[["a", "1"], ["a", "2"]]'
