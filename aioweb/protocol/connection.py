@@ -163,11 +163,6 @@ class Connection:
     # -- questions -------------------------------------------------------------------------------------------------
 
     @property
-    def head_awaited(self) -> bool:
-        """The head of the next request is awaited."""
-        return self._receiving is Receiving.IDLE
-
-    @property
     def idle(self) -> bool:
         """No exchange is going on, and not one octet of the next has arrived."""
         return self._receiving is Receiving.IDLE and not self.buffer

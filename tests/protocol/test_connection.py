@@ -194,15 +194,15 @@ def test_a_section_that_is_repeated_is_recognised_on_its_connection():
 
 def test_the_questions_follow_an_exchange():
     def state(connection: Connection) -> str:
-        names = ("idle", "head_awaited", "request_complete", "response_started", "response_complete", "persists")
+        names = ("idle", "request_complete", "response_started", "response_complete", "persists")
         return " ".join(name for name in names if getattr(connection, name))
 
     connection = Connection()
     assert connection.next_event() is NEED_DATA
-    assert state(connection) == "idle head_awaited"
+    assert state(connection) == "idle"
     connection.receive_data(POST[:9])
     assert connection.next_event() is NEED_DATA
-    assert state(connection) == "head_awaited"
+    assert state(connection) == ""
     connection.receive_data(POST[9:])
     assert isinstance(connection.next_event(), RequestHead)
     assert state(connection) == ""
@@ -217,7 +217,7 @@ def test_the_questions_follow_an_exchange():
     connection.send_end()
     assert state(connection) == "request_complete response_started response_complete persists"
     assert connection.start_next_cycle()
-    assert state(connection) == "idle head_awaited"
+    assert state(connection) == "idle"
 
 
 # -- the end of the connection ---------------------------------------------------------------------------------------
