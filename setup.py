@@ -54,7 +54,11 @@ setup(
     package_data={"aioweb": ["py.typed"]},
     install_requires=["multidict>=6.0", "yarl>=1.12", "attrs>=22.2"],
     extras_require={
-        "speedups": ["uvloop>=0.19; sys_platform != 'win32' and implementation_name == 'cpython'"],
+        "speedups": [
+            "uvloop>=0.19; sys_platform != 'win32' and implementation_name == 'cpython'",
+            "brotli>=1.2",
+            "backports.zstd>=1.0; python_version < '3.14'",
+        ],
         "testing": ["pytest>=8", "pytest-asyncio>=0.24"],
     },
     ext_modules=extensions(),

@@ -73,7 +73,29 @@ class Limits:
     """Content that `request.read()` and its kin collect, bytes; over it: 413; 0 is no limit. aiohttp, nginx 1 MiB."""
 
     client_max_fields: int = _size(1000)
-    """Fields of a form; over it: 413; 0 is no limit. aiohttp and Django 1,000."""
+    """Fields of a form, files among them; over it: 413; 0 is no limit. aiohttp and Django 1,000."""
+
+    parts: int = _size(1000)
+    """Parts of a multipart message, those inside of nested ones too; over it: 413. Django and starlette 1,000."""
+
+    part_fields: int = _size(32)
+    """Field lines in the head of a part; over it: 413. Browsers send two."""
+
+    part_head: int = _size(8190)
+    """Head of a part with its CRLFs, bytes; over it: 413. As much as one field of a message."""
+
+    form_field: int = _size(1024**2)
+    """A field of a multipart form that is no file, bytes; over it: 413; 0 is no limit. starlette 1 MiB."""
+
+    form_file: int = _size(1024**3)
+    """One file of a form, bytes; over it: 413; 0 is no limit. `client_max_size` bounds a whole form, and so this."""
+
+    form_memory: int = _size(262144)
+    """Files of one form that are held in memory, bytes; the rest goes to temporary files. starlette 1 MiB a file."""
+
+    decoding_ratio: int = _size(200)
+    """How many times larger content may become by undoing its Content-Encoding, from 1 MiB on; over it: 413; 0 is no
+    limit. Text becomes 5 to 20 times larger, a bomb of gzip 1,000 times."""
 
     read_buffer: int = _size(65536)
     """Received content that waits for the handler, bytes; above it the transport pauses. aiohttp 64 KiB."""

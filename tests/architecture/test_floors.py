@@ -26,14 +26,15 @@ def words(text: str) -> list[str]:
 FLOORS = ("protocol", "server", "web")
 ORDER = {
     "protocol": words("""
-        errors limits grammar events head framing body encode state connection coding auth dates mediatypes fields
-        cookies multipart websocket.handshake websocket.frames websocket.deflate websocket.connection
+        errors limits grammar events head framing body encode state connection coding auth dates mediatypes
+        disposition fields conditional cookies multipart websocket.handshake websocket.frames
+        websocket.deflate websocket.connection
     """),
-    "server": words("observe flow clock access stream errorpage writer contract connection server sites"),
+    "server": words("observe flow clock access stream decoding errorpage writer contract connection server sites"),
     "web": words("""
-        signals state compat fieldview responsehead response exceptions parts forms requesthead request views
-        paths routes domains fileresponse resources static routedef routeindex router middlewares websocket
-        handler application runner
+        signals state compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
+        text parts partwriter forms requesthead request views paths routes domains fileresponse resources static
+        routedef routeindex router middlewares websocket handler application runner
     """),
 }
 FOUNDATION = {"_version", "hdrs", "log"}
@@ -42,7 +43,8 @@ WING_ON_WING = {("toolbar", "templates"), ("induction", "templates"), ("flask", 
 DOORS = {"", "__main__"}
 
 PACKAGES = {
-    "protocol": {"attrs", "multidict"},
+    # coding.py looks for zstd and brotli; compression.zstd is the standard library's from Python 3.14 on.
+    "protocol": {"attrs", "multidict", "brotli", "backports", "compression"},
     "server": {"attrs", "multidict"},
     "web": {"attrs", "multidict", "yarl"},
     "foundation": {"multidict"},
