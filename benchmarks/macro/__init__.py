@@ -1,5 +1,6 @@
 """aioweb next to other servers: CPU per request, requests per second, latency and memory under the same load.
 
+    workloads   what is asked, and what the right answer is
     peers       the servers, how one is started, checked and stopped
     process     what the kernel knows about a process tree
     load        wrk and its figures

@@ -1,4 +1,4 @@
-"""The load: wrk with a browser's request on keep-alive connections, loopback only, bounded in time."""
+"""The load: wrk with the request of a workload on keep-alive connections, loopback only, bounded in time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
-CONNECTIONS = 64
+from benchmarks.macro.workloads import Workload
+
 HEADS = ("same", "targets", "fields")
 """Every head is the same; or every target is another; or every target and every field section."""
 
-_SCRIPT = pathlib.Path(__file__).with_name("browser.lua")
+_SCRIPT = pathlib.Path(__file__).with_name("request.lua")
 
 
 class LoadFailed(Exception):
@@ -28,6 +30,7 @@ class Figures:
     seconds: float
     p50_us: int
     p99_us: int
+    p999_us: int
     errors: dict[str, int]
 
     @property
@@ -44,24 +47,27 @@ def require_wrk() -> str:
     return path
 
 
-def drive(port: int, seconds: float, core: int, heads: str) -> Figures:
+def drive(port: int, workload: Workload, seconds: float, core: int, heads: str) -> Figures:
     """Load 127.0.0.1:`port` from `core` for `seconds` (whole seconds for wrk). Raises LoadFailed without figures.
 
     `heads` says what repeats from request to request: see `HEADS`.
     """
     whole = max(1, round(seconds))
-    command = [require_wrk(), "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{whole}s"]
-    command += ["--timeout", "5s", "--script", str(_SCRIPT), f"http://127.0.0.1:{port}/", "--", heads]
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=whole + 15,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
-        )
-    except subprocess.TimeoutExpired:
-        raise LoadFailed(f"wrk did not end within {whole + 15} s") from None
+    command = [require_wrk(), "--threads", "1", "--connections", str(workload.connections), "--duration", f"{whole}s"]
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(workload.request)
+        file.flush()
+        command += ["--timeout", "5s", "--script", str(_SCRIPT), f"http://127.0.0.1:{port}/", "--", file.name, heads]
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=whole + 15,
+                preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+            )
+        except subprocess.TimeoutExpired:
+            raise LoadFailed(f"wrk did not end within {whole + 15} s") from None
     for line in done.stdout.splitlines():
         if line.startswith("FIGURES "):
             return Figures(**json.loads(line.removeprefix("FIGURES ")))

@@ -13,12 +13,13 @@ import time
 from collections.abc import Iterator
 
 from benchmarks import environment
+from benchmarks.macro.servers import content
+from benchmarks.macro.workloads import Workload
 
 SUBJECT = "aioweb"
 LIMIT = "bare"
 BASELINE = "aiohttp"
 LOOPS = ("asyncio", "uvloop")
-BODY = b"Hello, World!"
 
 _SERVERS = pathlib.Path(__file__).with_name("servers")
 FILES = {
@@ -29,7 +30,11 @@ FILES = {
     "starlette": _SERVERS / "starlette_.py",
     "blacksheep": _SERVERS / "blacksheep_.py",
     "granian": _SERVERS / "granian_.py",
+    "granian_rsgi": _SERVERS / "granian_rsgi.py",
 }
+_NO_FORMS = "has no form parser"
+UNABLE = {(peer, "form"): _NO_FORMS for peer in ("uvicorn_raw", "granian", "granian_rsgi")}
+"""Why a peer cannot serve a workload."""
 START_TIMEOUT = 15.0
 STOP_TIMEOUT = 5.0
 
@@ -43,19 +48,21 @@ class WrongAnswer(Exception):
 
 
 @contextlib.contextmanager
-def serving(peer: str, loop: str, core: int) -> Iterator[tuple[int, int]]:
-    """Run `peer` on `loop`, pinned to `core`, while the context lasts.
+def serving(
+    peer: str, loop: str, workload: Workload, core: int, python: pathlib.Path = environment.PYTHON
+) -> Iterator[tuple[int, int]]:
+    """Run `peer` on `loop`, pinned to `core`, in the interpreter `python`, while the context lasts.
 
-    Yields: process id and port, once the server listens and has given the right answer twice on one connection.
+    Yields: process id and port, once the server listens and has answered the workload right twice on one connection.
 
     Raises StartFailed with the last line of the server's log, which stays in results/ as PEER-LOOP.log; WrongAnswer.
     """
     port = _free_port()
+    content.ensure_file()
     log = environment.RESULTS / f"{peer}-{loop}.log"
-    log.parent.mkdir(exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(environment.PYTHON), str(FILES[peer]), "--port", str(port), "--loop", loop],
+            [str(python), str(FILES[peer]), "--port", str(port), "--loop", loop],
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -64,7 +71,7 @@ def serving(peer: str, loop: str, core: int) -> Iterator[tuple[int, int]]:
         )
     try:
         _wait_until_ready(process, log)
-        _check_answer(port)
+        _check_answer(port, workload)
         yield process.pid, port
     finally:
         _stop(process)
@@ -88,22 +95,21 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: pathlib.Path) -> No
         time.sleep(0.02)
 
 
-def _check_answer(port: int) -> None:
+def _check_answer(port: int, workload: Workload) -> None:
     """Ask twice on one connection: status, content and persistence must be right before anything is measured."""
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        for _ in range(2):
-            client.request("GET", "/")
-            response = client.getresponse()
-            body = response.read()
-            if (response.status, body) != (200, BODY):
-                raise WrongAnswer(f"answered {response.status} {body[:40]!r}")
-            if response.will_close:
-                raise WrongAnswer("does not keep the connection alive")
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            for _ in range(2):
+                connection.sendall(workload.request)
+                with http.client.HTTPResponse(connection) as response:
+                    response.begin()
+                    body = response.read()
+                    if response.status != 200 or not workload.is_right(body):
+                        raise WrongAnswer(f"answered {response.status} {body[:40]!r}")
+                    if response.will_close:
+                        raise WrongAnswer("does not keep the connection alive")
     except (OSError, http.client.HTTPException) as exc:
         raise WrongAnswer(f"no answer: {exc!r}") from None
-    finally:
-        client.close()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -34,6 +34,24 @@ def resident_bytes(root: int) -> int:
     return sum(int(status[21]) for status in statuses) * _PAGE
 
 
+def peak_bytes(root: int) -> int:
+    """The most that each process of the tree ever had resident, or had since `forget_peak`, in bytes, summed up."""
+    return sum(map(_peak, tree(root)))
+
+
+def forget_peak(pid: int) -> None:
+    """Let `peak_bytes` of this process begin anew with what it has resident now."""
+    pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _peak(pid: int) -> int:
+    try:
+        text = pathlib.Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(text.partition("VmHWM:")[2].split()[0]) * 1024
+
+
 def _status(pid: int) -> list[str]:
     """The fields of /proc/PID/stat after the command name, from the third on; empty when the process is gone."""
     try:

@@ -21,18 +21,24 @@ class Sample:
     requests_per_second: float
     p50_us: int
     p99_us: int
-    rss_mib: float
+    p999_us: int
+    peak_mib: float
+    """The most memory that was resident since the server was started."""
     busy: float
     """CPU time by wall time: near 1 the server's core was the limit, well below it wrk or the machine was."""
 
 
 @dataclasses.dataclass
 class Row:
-    """One server on one loop: a sample for each round that went well, a line of text for each that did not."""
+    """One server on one loop under one workload: a sample for each round that went well, a line of text for each that
+    did not."""
 
     peer: str
     loop: str
+    workload: str
     samples: list[Sample] = dataclasses.field(default_factory=list)
+    unable: str = ""
+    """Why this server cannot serve this workload."""
     not_started: str = ""
     faults: list[str] = dataclasses.field(default_factory=list)
     """Wrong answers and errors under load; any of them fails the run."""
@@ -48,22 +54,24 @@ class Row:
 
 _TITLES = (
     *("server", "loop", "CPU us/req", "least", "x bare", "x aiohttp"),
-    *("req/s", "p50 ms", "p99 ms", "RSS MiB", "busy", "remarks"),
+    *("req/s", "p50 ms", "p99 ms", "p99.9 ms", "peak MiB", "busy", "remarks"),
 )
 
 
 def table(rows: list[Row]) -> str:
-    """The Markdown table: medians over the rounds; ratios of CPU per request to bare and aiohttp on the same loop."""
-    lines = ["| " + " | ".join(_TITLES) + " |", "| --- | --- |" + " ---: |" * 9 + " --- |"]
+    """The Markdown table of one workload: medians over the rounds; ratios to bare and aiohttp are those of CPU per
+    request, on the same loop."""
+    lines = ["| " + " | ".join(_TITLES) + " |", "| --- | --- |" + " ---: |" * 10 + " --- |"]
     lines += ["| " + " | ".join(_cells(row, rows)) + " |" for row in rows]
     return "\n".join(lines)
 
 
 def _cells(row: Row, rows: list[Row]) -> list[str]:
-    remarks = "; ".join(([f"not started: {row.not_started}"] if row.not_started else []) + row.faults)
+    unmeasured = row.unable or (f"not started: {row.not_started}" if row.not_started else "")
+    remarks = "; ".join([*filter(None, [unmeasured]), *row.faults])
     remarks = remarks.replace("|", "\\|")
     if not row.samples:
-        return [row.peer, row.loop, *["-"] * 9, remarks]
+        return [row.peer, row.loop, *["-"] * 10, remarks]
     return [
         row.peer,
         row.loop,
@@ -74,7 +82,8 @@ def _cells(row: Row, rows: list[Row]) -> list[str]:
         f"{row.median('requests_per_second'):,.0f}",
         f"{row.median('p50_us') / 1000:.2f}",
         f"{row.median('p99_us') / 1000:.2f}",
-        f"{row.median('rss_mib'):.1f}",
+        f"{row.median('p999_us') / 1000:.2f}",
+        f"{row.median('peak_mib'):.1f}",
         f"{row.median('busy'):.0%}",
         remarks,
     ]
@@ -82,8 +91,9 @@ def _cells(row: Row, rows: list[Row]) -> list[str]:
 
 def ratio(row: Row, other: str, rows: list[Row]) -> float | None:
     """CPU per request of `row` by that of the peer `other` on the same loop; None without both figures."""
+    wanted = (other, row.loop, row.workload)
     for candidate in rows:
-        if (candidate.peer, candidate.loop) == (other, row.loop) and candidate.samples and row.samples:
+        if (candidate.peer, candidate.loop, candidate.workload) == wanted and candidate.samples and row.samples:
             return row.median("cpu_us") / candidate.median("cpu_us")
     return None
 
@@ -117,10 +127,12 @@ def _plain(row: Row, rows: list[Row]) -> dict[str, object]:
     return {
         "peer": row.peer,
         "loop": row.loop,
+        "workload": row.workload,
         "median": medians,
         "ratio_to_bare": ratio(row, peers.LIMIT, rows),
         "ratio_to_aiohttp": ratio(row, peers.BASELINE, rows),
         "samples": [dataclasses.asdict(sample) for sample in row.samples],
+        "unable": row.unable,
         "not_started": row.not_started,
         "faults": row.faults,
     }

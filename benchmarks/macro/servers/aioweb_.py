@@ -1,21 +1,17 @@
-"""aioweb: an application with one route, no access log."""
+"""aioweb: the application of on_web, no access log."""
 
 from __future__ import annotations
 
 import asyncio
 
 from launch import HOST, serve_forever
+from on_web import application
 
 from aioweb import web
 
 
-async def hello(request: web.Request) -> web.Response:
-    return web.Response(text="Hello, World!")
-
-
 async def start(port: int) -> object:
-    app = web.Application()
-    app.router.add_get("/", hello)
+    app = application(web)
     handler = app.make_handler(access_log=None)
     await app.startup()
     return await asyncio.get_running_loop().create_server(handler, HOST, port)

@@ -1,36 +1,100 @@
-"""The limit: a protocol that finds the end of the head and writes canned bytes. No HTTP server can be cheaper."""
+"""The limit: a protocol that looks for the end of the message and writes canned bytes. No HTTP server can be cheaper.
+
+It reads what it needs by `find` and checks nothing. The file goes by sendfile, on uvloop, which has none, in one write.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import io
+from collections.abc import Callable
 
+from content import CHUNK, CHUNKS, FILE, FILE_SIZE, TEXT
 from launch import HOST, serve_forever
 
-ANSWER = (
+HEAD = (
     b"HTTP/1.1 200 OK\r\n"
-    b"Content-Length: 13\r\n"
+    b"%b\r\n"
     b"Content-Type: text/plain; charset=utf-8\r\n"
     b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
     b"Server: bare\r\n"
     b"\r\n"
-    b"Hello, World!"
 )
 
 
+def answer(body: bytes) -> bytes:
+    """A response with this body."""
+    return HEAD % (b"Content-Length: %d" % len(body)) + body
+
+
+HELLO = answer(TEXT.encode())
+FILE_HEAD = HEAD % (b"Content-Length: %d" % FILE_SIZE)
+STREAM = HEAD % b"Transfer-Encoding: chunked" + (b"%x\r\n%b\r\n" % (len(CHUNK), CHUNK)) * CHUNKS + b"0\r\n\r\n"
+
+
+def file_in_form(body: bytes) -> bytes:
+    """The size of the file in a form, which is the last part."""
+    start = body.find(b"\r\n\r\n", body.find(b"; filename=")) + 4
+    delimiter = b"\r\n" + body[: body.find(b"\r\n")]
+    return answer(b"%d" % (body.find(delimiter, start) - start))
+
+
+COLLECTED: dict[bytes, Callable[[bytes], bytes]] = {b"POST /json": answer, b"POST /form": file_in_form}
+"""How a request is answered that needs its whole body, by its first ten octets."""
+
+
 class Bare(asyncio.Protocol):
-    """One connection; the only state is what has arrived of the next head."""
+    """One connection; the state is what has arrived of the next message, and how much of an upload is left."""
 
     def __init__(self) -> None:
         self.buffer = b""
+        self.left = self.size = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.write = transport.write  # type: ignore[attr-defined]
+        self.transport: asyncio.Transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            self.buffer = self.buffer[end + 4 :]
-            self.write(ANSWER)
+        if self.left:
+            self.left -= len(data)
+            if not self.left:
+                self.transport.write(answer(b"%d" % self.size))
+            return
+        self.buffer = self.buffer + data if self.buffer else data
+        while (end := self.buffer.find(b"\r\n\r\n") + 4) > 3:
+            if self.buffer.startswith((b"GET / ", b"GET /?")):
+                self.transport.write(HELLO)
+            elif self.buffer.startswith(b"GET /stream"):
+                self.transport.write(STREAM)
+            elif self.buffer.startswith(b"GET /file"):
+                self.send_file()
+            elif not (end := self.take(end)):
+                return
+            self.buffer = self.buffer[end:]
+
+    def take(self, end: int) -> int:
+        """Answer a POST whose head ends there. Returns: where the message ends, 0 if the rest has to come."""
+        at = self.buffer.find(b"Content-Length: ", 0, end) + 16
+        size = int(self.buffer[at : self.buffer.find(b"\r", at)])
+        if self.buffer.startswith(b"POST /upload"):
+            self.size, self.left = size, end + size - len(self.buffer)
+            return len(self.buffer)
+        if len(self.buffer) < end + size:
+            return 0
+        self.transport.write(COLLECTED[self.buffer[:10]](self.buffer[end : end + size]))
+        return end + size
+
+    def send_file(self) -> None:
+        self.transport.write(FILE_HEAD)
+        loop = asyncio.get_running_loop()
+        if type(loop).__module__.startswith("uvloop"):
+            self.transport.write(FILE.read_bytes())
+        else:
+            task = loop.create_task(self.sendfile(loop, FILE.open("rb", buffering=0)))
+            task.add_done_callback(asyncio.Task.result)
+
+    async def sendfile(self, loop: asyncio.AbstractEventLoop, file: io.FileIO) -> None:
+        with file:
+            await loop.sendfile(self.transport, file)
 
 
 async def start(port: int) -> object:

@@ -1,8 +1,12 @@
-"""BlackSheep with one route, on uvicorn with httptools."""
+"""BlackSheep on uvicorn with httptools."""
 
 from __future__ import annotations
 
-from blacksheep import Application, Response, text
+from collections.abc import AsyncIterator
+
+import blacksheep
+from blacksheep import Application, Request, Response, StreamedContent
+from content import CHUNK, CHUNKS, FILE, TEXT
 from on_uvicorn import serve
 
 app = Application()
@@ -10,7 +14,41 @@ app = Application()
 
 @app.router.get("/")
 async def hello() -> Response:
-    return text("Hello, World!")
+    return blacksheep.text(TEXT)
+
+
+@app.router.post("/json")
+async def echo(request: Request) -> Response:
+    return blacksheep.json(await request.json())
+
+
+@app.router.post("/form")
+async def form(request: Request) -> Response:
+    (file,) = await request.files("picture")
+    return blacksheep.text(str(file.size))
+
+
+@app.router.post("/upload")
+async def upload(request: Request) -> Response:
+    size = 0
+    async for data in request.stream():
+        size += len(data)
+    return blacksheep.text(str(size))
+
+
+@app.router.get("/file")
+async def file() -> Response:
+    return blacksheep.file(str(FILE), "application/octet-stream")
+
+
+@app.router.get("/stream")
+async def stream() -> Response:
+    return Response(200, content=StreamedContent(b"text/plain", lines))
+
+
+async def lines() -> AsyncIterator[bytes]:
+    for _ in range(CHUNKS):
+        yield CHUNK
 
 
 if __name__ == "__main__":

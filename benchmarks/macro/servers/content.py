@@ -1,0 +1,31 @@
+"""What every server here serves, by path; the driver asks with `macro/workloads.py` and knows the same answers.
+
+GET /        TEXT
+POST /json   the JSON that came, read and written again
+POST /form   the size of the file in the multipart form, as text
+POST /upload the size of the content, read piece by piece, as text
+GET /file    the file at FILE, as the peer serves files best
+GET /stream  CHUNK, CHUNKS times, handed over one by one, without a length
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+TEXT = "Hello, World!"
+CHUNK = b"%-1023s\n" % b"One line of a report that is made while it is sent."
+CHUNKS = 100
+FILE = pathlib.Path(__file__).resolve().parents[2] / "results" / "1MiB.bin"
+FILE_SIZE = 2**20
+
+
+def file_content() -> bytes:
+    """The octets of FILE."""
+    return bytes(range(256)) * (FILE_SIZE // 256)
+
+
+def ensure_file() -> None:
+    """Write FILE if it is not there."""
+    if not (FILE.exists() and FILE.stat().st_size == FILE_SIZE):
+        FILE.parent.mkdir(exist_ok=True)
+        FILE.write_bytes(file_content())
