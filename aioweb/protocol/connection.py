@@ -72,6 +72,7 @@ class Connection:
         "_scan",
         "_sending",
         "_to_send",
+        "_uninvited",
         "buffer",
         "framing",
     )
@@ -89,6 +90,7 @@ class Connection:
         self.framing: Framing | None = None
         """How the response ends, and what becomes of the connection; None before its head. To read only."""
         self._to_send = 0
+        self._uninvited = False
         self._error: ProtocolError | None = None
 
     # -- what came in ----------------------------------------------------------------------------------------------
@@ -139,6 +141,8 @@ class Connection:
         self._previous = head
         if head.has_body:
             self._reader = make_reader(head, self._limits)
+            # RFC 9110 section 10.1.1: a server MUST ignore the expectation in an HTTP/1.0 request.
+            self._uninvited = head.fields.expect is not None and head.version is not HttpVersion10
         self._receiving = RECEIVING_MOVES[self._receiving, Move.HEAD if head.has_body else _WHOLE]
         return head
 
@@ -147,6 +151,8 @@ class Connection:
             raise self._error
         assert self._reader is not None, "content is awaited: its reader was made with the head"
         event = self._reader.read(self.buffer)
+        if event is not NEED_DATA:
+            self._uninvited = False
         if isinstance(event, EndOfMessage):
             self._receiving = RECEIVING_MOVES[self._receiving, Move.END]
             self._reader = None
@@ -173,6 +179,16 @@ class Connection:
         return self._receiving is Receiving.DONE
 
     @property
+    def awaits_continue(self) -> bool:
+        """The client has announced content and may wait for `100 Continue` before it sends it: nothing has come."""
+        return (
+            self._uninvited
+            and not self.buffer
+            and self._receiving is Receiving.CONTENT
+            and self._sending is Sending.IDLE
+        )
+
+    @property
     def response_started(self) -> bool:
         """The head of the final response was sent."""
         return self._sending is not Sending.IDLE
@@ -193,6 +209,8 @@ class Connection:
         """The octets of an interim response (1xx other than 101); none to HTTP/1.0, which does not know them."""
         self._send(Move.INFORMATIONAL)
         octets = encode_informational(status, fields)
+        if status == 100:
+            self._uninvited = False
         return b"" if self._head.version is HttpVersion10 else octets
 
     def send_response(self, status: int, reason: str, fields: bytes, content: bytes, keep_alive: bool = True) -> bytes:
@@ -285,7 +303,9 @@ class Connection:
 
     def _frame(self, status: int, length: int | None, keep_alive: bool, chunked: bool) -> Framing:
         head = self._head
-        persists = keep_alive and head.keep_alive and self._error is None
+        # If the content was neither invited nor begun, nobody knows whether it will come after a final response: the
+        # octets behind this request would have two readings (CVE-2024-24791).
+        persists = keep_alive and head.keep_alive and self._error is None and not self._uninvited
         return frame_response(head.method, head.version, status, length, persists, chunked)
 
     def _send(self, move: Move) -> None:

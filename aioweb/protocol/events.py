@@ -28,6 +28,13 @@ HttpVersion11 = HttpVersion(1, 1)
 RawFields = tuple[tuple[bytes, bytes], ...]
 
 
+def decode_fields(pairs: RawFields) -> CIMultiDictProxy[str]:
+    """Fields as text: names are ASCII, values UTF-8, other octets as surrogates (PEP 383), so nothing is lost."""
+    return CIMultiDictProxy(
+        CIMultiDict((name.decode("ascii"), value.decode("utf-8", "surrogateescape")) for name, value in pairs)
+    )
+
+
 @attrs.define(eq=False)
 class FieldSection:
     """The validated field lines of a head, and what they say about framing and persistence.
@@ -62,13 +69,9 @@ class FieldSection:
 
     @property
     def headers(self) -> CIMultiDictProxy[str]:
-        """The same as text: names are ASCII, values UTF-8, other octets as surrogates (PEP 383), so nothing is lost."""
+        """The same as text; see `decode_fields`."""
         if self._headers is None:
-            self._headers = CIMultiDictProxy(
-                CIMultiDict(
-                    (name.decode("ascii"), value.decode("utf-8", "surrogateescape")) for name, value in self.pairs
-                )
-            )
+            self._headers = decode_fields(self.pairs)
         return self._headers
 
 

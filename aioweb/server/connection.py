@@ -181,15 +181,15 @@ class HTTPConnection(asyncio.Protocol):
         server = self._server
         self.phase = _EXCHANGE
         self.deadline = NEVER
-        # Not if content waits to be invited and is not here: nobody knows whether it will come, and the octets behind
-        # it would have two readings (CVE-2024-24791).
-        self.persistent = server.keep_alive_on and (event.fields.expect is None or not event.has_body)
+        self.persistent = server.keep_alive_on
         writer = self._writer = StreamWriter(self, event)
         body: StreamReader = EMPTY_BODY
         if event.has_body:
             body = self._body = StreamReader(server.limits.read_buffer, self.flow.resume_reading, loop=self.loop)
             self._mark = None
             self.deadline = 0.0
+            if self.ground.awaits_continue:
+                body.on_first_wait = writer.content_wanted
         # The context here is that of the server's start: each task gets a copy of its own. A task factory of the loop
         # is passed by: an eager task would run before this connection knows it. The name saves making up a number.
         self._task = asyncio.Task(self._run_exchange(event, body, writer), loop=self.loop, name="aioweb exchange")
@@ -352,7 +352,6 @@ class HTTPConnection(asyncio.Protocol):
                 elif isinstance(event, EndOfMessage):
                     body.feed_eof(event.trailers)
                     self._body = None
-                    self.persistent = self._server.keep_alive_on and not self._server.closing
                     return
                 else:
                     return

@@ -87,6 +87,7 @@ class StreamReader:
         "_size",
         "_waiter",
         "full",
+        "on_first_wait",
         "total_bytes",
         "trailers",
     )
@@ -105,6 +106,8 @@ class StreamReader:
         self._eof = False
         self.full = False
         """More is buffered than the limit: the connection is to pause its transport until `resume` is called."""
+        self.on_first_wait: Callable[[], None] | None = None
+        """Called once, without arguments, when somebody first has to wait; the client may wait for that."""
         self.total_bytes = 0
         """Bytes of content that have arrived so far."""
         self.trailers: RawFields = ()
@@ -195,6 +198,8 @@ class StreamReader:
         while not self._eof and self._exception is None:
             if self._eof_waiter is not None:
                 raise RuntimeError("another task waits for the end of this body")
+            if self.on_first_wait is not None:
+                self._wait_first()
             self._eof_waiter = self._loop.create_future()
             try:
                 await self._eof_waiter
@@ -312,6 +317,8 @@ class StreamReader:
         while self._size < need and not self._eof and self._exception is None:
             if self._waiter is not None:
                 raise RuntimeError("another task waits for data of this body")
+            if self.on_first_wait is not None:
+                self._wait_first()
             self._need = need
             waiter = self._waiter = self._loop.create_future()
             if self.full:  # it is, for somebody who needs less than this reader
@@ -322,6 +329,11 @@ class StreamReader:
                 self._waiter = None
         if self._exception is not None:
             raise self._exception
+
+    def _wait_first(self) -> None:
+        tell, self.on_first_wait = self.on_first_wait, None
+        if tell is not None:
+            tell()
 
     def _take(self, n: int) -> bytes:
         """Remove the first `n` bytes, which must be there."""

@@ -68,6 +68,7 @@ class StreamWriter:
         "_gathered_size",
         "body_size",
         "channel",
+        "continue_on_read",
         "handler_cancellation",
         "head",
         "peername",
@@ -83,6 +84,8 @@ class StreamWriter:
         self.body_size = 0
         self.handler_cancellation: bool | None = None
         """Cancel the handler when the client goes; None leaves it to the server."""
+        self.continue_on_read = True
+        """Invite the content when its reader first waits; if False, it is left to others (see `send_continue`)."""
         self._gathered: list[bytes] | None = None
         self._gathered_size = 0
         self._flushing = False
@@ -130,6 +133,11 @@ class StreamWriter:
     def finished(self) -> bool:
         """The whole response was sent."""
         return self.channel is None or self.channel.ground.response_complete
+
+    @property
+    def awaits_continue(self) -> bool:
+        """The client has announced content, nothing of it has come, and it may wait for `100 Continue`."""
+        return self.channel is not None and self.channel.ground.awaits_continue
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -184,6 +192,17 @@ class StreamWriter:
         octets = channel.ground.send_informational(status, fields)
         if octets:
             channel.write(octets)
+
+    def send_continue(self) -> None:
+        """Invite the content with `100 Continue`, if the client waits for that (RFC 9110 section 10.1.1)."""
+        self._open()
+        if self.awaits_continue:
+            self.send_informational(100)
+
+    def content_wanted(self) -> None:
+        """A reader waits for the first octets of the content. The connection has the stream call this."""
+        if self.continue_on_read:
+            self.send_continue()
 
     def write(self, data: bytes | bytearray | memoryview) -> Awaitable[None]:
         """Send some content.

@@ -94,6 +94,7 @@ from aioweb.web.exceptions import (
     HTTPVersionNotSupported,
 )
 from aioweb.web.handler import WebServer as Server
+from aioweb.web.handler import continue_on_read
 from aioweb.web.middlewares import Handler, Middleware, middleware, normalize_path_middleware
 from aioweb.web.request import BaseRequest, Request, RequestKey
 from aioweb.web.resources import (
@@ -272,6 +273,7 @@ __all__ = (
     "UrlMappingMatchInfo",
     "View",
     "WSClientDisconnectedError",
+    "continue_on_read",
     "delete",
     "get",
     "head",

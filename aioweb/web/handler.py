@@ -140,28 +140,40 @@ def _explain_result(request: BaseRequest, result: object) -> str:
     return f"the handler {handler!r}, or a middleware in front of it, must return a response, not {said}"
 
 
-async def default_expect_handler(request: BaseRequest) -> StreamResponse | None:
-    """Invite the content that waits for an invitation (RFC 9110 section 10.1.1).
+async def continue_on_read(request: BaseRequest) -> StreamResponse | None:
+    """Let the content be invited when it is first read: the expect handler of routes without one of their own.
 
-    Writes `100 Continue` if the client waits for it and nothing of the content has arrived. Raises
-    HTTPExpectationFailed (417) for an expectation that nobody knows.
+    The client gets `100 Continue` if it waits for it (RFC 9110 section 10.1.1), at the moment when the handler, or a
+    middleware, begins to wait for content of which nothing has arrived. So an answer that needs no content (401, 413,
+    415) spares the client sending it. To invite at once, call `request.send_continue()`.
+
+    An expect handler of your own that has no objection returns what this one returns.
+
+    Returns: None.
+
+    Raises HTTPExpectationFailed (417) for an expectation other than 100-continue.
     """
-    expect: Final = request.head.fields.expect
+    expect = request.head.fields.expect
     if expect != "100-continue":
         raise HTTPExpectationFailed(text=f"Unknown Expect: {expect}")
-    if request.head.has_body and not request.content.total_bytes and not request.content.is_eof():
-        request.writer.send_informational(100)
+    request.writer.continue_on_read = True
     return None
 
 
 async def meet_expectation(
     request: BaseRequest, expect_handler: Callable[[Any], Awaitable[StreamResponse | None]] | None
 ) -> StreamResponse | None:
-    """Run the expect handler of a route; a response from it refuses the content, and is the answer."""
+    """Run the expect handler of a route; a response from it refuses the content, and is the answer.
+
+    One that returns None has, as since aiohttp 0.17, written the invitation itself, by whatever way: nothing is added.
+    """
     # RFC 9110 section 10.1.1: a server MUST ignore the expectation in an HTTP/1.0 request.
     if request.head.version is HttpVersion10:
         return None
-    return await (expect_handler or default_expect_handler)(request)
+    if expect_handler is None:
+        return await continue_on_read(request)
+    request.writer.continue_on_read = False
+    return await expect_handler(request)
 
 
 class WebServer(Server):

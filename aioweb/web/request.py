@@ -17,11 +17,11 @@ from types import MappingProxyType
 from typing import Any, Final, NoReturn, Protocol, TypeVar, overload
 
 import attrs
-from multidict import CIMultiDict, MultiDict, MultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
 
 from aioweb.protocol.encode import encode_fields
-from aioweb.protocol.events import RequestHead
+from aioweb.protocol.events import RequestHead, decode_fields
 from aioweb.protocol.limits import Limits
 from aioweb.server.stream import EMPTY_BODY, BodyTooLarge, StreamReader
 from aioweb.server.writer import StreamWriter
@@ -249,8 +249,27 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         return MultiDict()
 
     async def release(self) -> None:
-        """Read what is left of the content, and drop it."""
-        await self.content.skip()
+        """Read what is left of the content, and drop it. Content that awaits its invitation is not invited for that."""
+        if not self.writer.awaits_continue:
+            await self.content.skip()
+
+    def send_continue(self) -> None:
+        """Invite the content now: `100 Continue` (RFC 9110 section 10.1.1).
+
+        Does nothing where no invitation is needed: the client does not wait for one or has begun to send, another was
+        sent, or the response has begun. Without this call the content is invited when it is first read, see
+        `continue_on_read`. Raises ClientDisconnectedError if the client is gone.
+        """
+        self.writer.send_continue()
+
+    @property
+    def trailers(self) -> CIMultiDictProxy[str]:
+        """The fields behind chunked content (RFC 9110 section 6.5); empty until all content has arrived.
+
+        They are no headers and never become any. Those that concern framing, routing, authentication or the kind of
+        the content are dropped (RFC 9110 section 6.5.1).
+        """
+        return decode_fields(self.content.trailers)
 
     # -- a request that differs ------------------------------------------------------------------------------------
 

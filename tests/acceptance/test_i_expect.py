@@ -1,10 +1,12 @@
-"""Section I of FEATURES.md, expectations, over real sockets: what the first issue has of it.
+"""Section I of FEATURES.md, expectations, over real sockets.
 
-Left to the issue on expectations: I2 on static routes. The rest of the section is held already.
+The default invites when the content is first read (I1 says "before the handler"): a handler that needs no content to
+answer then spares its client the upload. Static routes (I2) have their test beside those of static files.
 """
 
 from __future__ import annotations
 
+import asyncio
 import types
 from typing import Any
 
@@ -90,11 +92,134 @@ async def test_i1_none_without_content(serve: Serve) -> None:
     assert (await address.request("POST", "/", EXPECT, "Content-Length: 0")).body == b""
 
 
-async def test_i1_a_handler_that_does_not_read_answers_all_the_same(serve: Serve) -> None:
-    peer = await (await serve(serving(ignore))).connect()
+async def too_large(request: web.Request) -> web.Response:
+    request.client_max_size = 4
+    return await echo(request)
+
+
+async def only_release(request: web.Request) -> web.Response:
+    await request.release()
+    return web.Response(text="released")
+
+
+@pytest.mark.parametrize(("handler", "status"), [(ignore, 200), (too_large, 413), (only_release, 200)])
+async def test_i1_an_answer_that_needs_no_content_invites_none_and_ends_the_connection_cve_2024_24791(
+    serve: Serve, handler: Any, status: int
+) -> None:
+    octets = await (await serve(serving(handler))).raw(head(EXPECT))
+    assert octets.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nConnection: close\r\n" in octets
+
+
+async def test_i1_content_that_began_uninvited_keeps_the_connection(serve: Serve) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        while not request.content.total_bytes:
+            await asyncio.sleep(0)  # waits for content, and does not read
+        return await ignore(request)
+
+    app = serving(handler)
+    app.router.add_get("/next", ignore)
+    peer = await (await serve(app)).connect()
+    await peer.send(head(EXPECT))
+    await peer.send(b"he")
+    answer = await peer.response()
+    assert (answer.status, "Connection" in answer.headers) == (200, False)
+    await peer.send(b"llo")
+    assert (await peer.request("GET", "/next")).body == b"not read"
+
+
+async def test_i1_content_that_was_invited_and_then_left_unread_is_dropped(serve: Serve) -> None:
+    async def read_one(request: web.Request) -> web.Response:
+        return web.Response(body=await request.content.read(1))
+
+    peer = await (await serve(serving(read_one))).connect()
+    for _ in range(2):
+        await peer.send(head(EXPECT))
+        await invited(peer)
+        await peer.send(b"h")
+        answer = await peer.response()
+        assert (answer.body, "Connection" in answer.headers) == (b"h", False)
+        await peer.send(b"ello")
+
+
+async def test_i1_content_over_the_limit_is_found_out_as_soon_as_it_can_be(serve: Serve) -> None:
+    peer = await (await serve(serving(too_large))).connect()
+    await peer.send(head(EXPECT).replace(b"Content-Length: 5", b"Transfer-Encoding: chunked"))
+    await invited(peer)
+    await peer.send(b"5\r\nhello\r\n")
+    assert (await peer.response()).status == 413
+
+
+async def test_i1_who_waits_for_the_end_invites_too(serve: Serve) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        await request.content.wait_eof()
+        return await echo(request)
+
+    peer = await (await serve(serving(handler))).connect()
     await peer.send(head(EXPECT))
     await invited(peer)
-    assert (await peer.response()).body == b"not read"
+    await peer.send(b"hello")
+    assert (await peer.response()).body == b"hello"
+
+
+async def test_i1_a_server_without_an_application_invites_as_well(serve: Serve) -> None:
+    peer = await (await serve(web.Server(echo))).connect()
+    await peer.send(head(EXPECT))
+    await invited(peer)
+    await peer.send(b"hello")
+    assert (await peer.response()).body == b"hello"
+
+
+# -- inviting by hand --------------------------------------------------------------------------------------------------
+
+
+async def invite_at_once(request: web.Request) -> None:
+    request.send_continue()
+
+
+async def invite_twice(request: web.Request) -> web.Response:
+    request.send_continue()
+    request.send_continue()
+    return await echo(request)
+
+
+@pytest.mark.parametrize("options", [{"handler": invite_twice}, {"expect_handler": invite_at_once}], ids=str)
+async def test_i1_send_continue_invites_once(serve: Serve, options: Any) -> None:
+    peer = await (await serve(serving(**options))).connect()
+    for _ in range(2):
+        await peer.send(head(EXPECT))
+        await invited(peer)
+        await peer.send(b"hello")
+        answer = await peer.response()
+        assert (answer.status, answer.body, "Connection" in answer.headers) == (200, b"hello", False)
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [head(EXPECT) + b"hello", head(EXPECT) + b"h", head(), head(EXPECT, length=0), head(EXPECT, http="1.0")],
+    ids=["all is here", "some is here", "not asked for", "no content", "HTTP/1.0"],
+)
+async def test_i1_send_continue_does_nothing_where_nobody_waits_for_it(serve: Serve, octets: bytes) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        request.send_continue()
+        return web.Response(text="not read", headers={"Connection": "close"})
+
+    assert (await (await serve(serving(handler))).raw(octets)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_i1_send_continue_does_nothing_once_the_response_has_begun(serve: Serve) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        request.send_continue()
+        await response.write_eof(await request.read())
+        return response
+
+    peer = await (await serve(serving(handler))).connect()
+    await peer.send(head(EXPECT))
+    assert (await peer.head()).status == 200
+    await peer.send(b"hello")
+    assert (await peer.until_closed()).endswith(b"hello\r\n0\r\n\r\n")
 
 
 # -- I2 to I5: handlers of one's own -----------------------------------------------------------------------------------
@@ -172,6 +297,35 @@ async def test_i4_none_without_an_invitation_leaves_it_to_the_client_to_begin(se
     assert answer.status == 200
 
 
+async def test_i4_content_that_it_has_invited_itself_may_be_left_unread(serve: Serve) -> None:
+    async def read_one(request: web.Request) -> web.Response:
+        return web.Response(body=await request.content.read(1))
+
+    peer = await (await serve(serving(read_one, expect_handler=invite))).connect()
+    for _ in range(2):
+        await peer.send(head(EXPECT))
+        await invited(peer)
+        await peer.send(b"h")
+        answer = await peer.response()
+        assert (answer.body, "Connection" in answer.headers) == (b"h", False)
+        await peer.send(b"ello")
+
+
+async def test_i4_it_may_leave_the_invitation_to_the_first_read(serve: Serve) -> None:
+    async def only_members(request: web.Request) -> web.StreamResponse | None:
+        if "Authorization" not in request.headers:
+            raise web.HTTPUnauthorized
+        return await web.continue_on_read(request)
+
+    address = await serve(serving(expect_handler=only_members))
+    peer = await address.connect()
+    await peer.send(head(EXPECT, "Authorization: Basic eA=="))
+    await invited(peer)
+    await peer.send(b"hello")
+    assert (await peer.response()).body == b"hello"
+    assert (await address.raw(head(EXPECT))).startswith(b"HTTP/1.1 401 ")
+
+
 async def test_i4_it_is_not_asked_without_an_expectation(serve: Serve) -> None:
     address = await serve(serving(expect_handler=refuse))
     assert (await address.request("POST", "/", body=b"hello")).body == b"hello"
@@ -222,10 +376,9 @@ async def test_i6_after_the_head_and_before_the_middlewares(serve: Serve) -> Non
     peer = await (await serve(app)).connect()
     await peer.send(head(EXPECT, target="/stone"))
     await invited(peer)
-    assert trace[0] == "expect stone of True"
     await peer.send(b"hello")
     assert (await peer.response()).body == b"hello"
-    assert trace[1:] == ["middleware", "handler"]
+    assert trace == ["expect stone of True", "middleware", "handler"]
 
 
 async def test_i6_a_sub_application_meets_it_at_its_route(serve: Serve) -> None:

@@ -29,6 +29,8 @@ class Wire:
 class Writer:
     """What a request asks of its StreamWriter."""
 
+    awaits_continue = False
+
     def __init__(self, transport: Wire | None = None, peername: Any = ("10.0.0.1", 5000), proxy: Any = None) -> None:
         self.transport = transport
         self.peername = peername
