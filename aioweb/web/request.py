@@ -31,10 +31,11 @@ from aioweb.web.exceptions import (
     HTTPRequestEntityTooLarge,
     HTTPUnsupportedMediaType,
 )
-from aioweb.web.forms import MULTIPART, URLENCODED, FormField, decode_text, parse_form
+from aioweb.web.forms import MULTIPART, URLENCODED, FormField, parse_form
 from aioweb.web.requesthead import RequestHeadView
 from aioweb.web.responsehead import HeadersLike
 from aioweb.web.state import NO_STATE, StateKey, StateMapping
+from aioweb.web.text import decode_text
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
