@@ -58,7 +58,8 @@ def _visit(row: report.Row, number: int, options: argparse.Namespace) -> None:
     workload = WORKLOADS[row.workload]
     shown = ""
     try:
-        with peers.serving(row.peer, row.loop, workload, cores[0]) as (pid, port):
+        with peers.serving(row.peer, row.loop, cores[0]) as (pid, port):
+            peers.check_answer(port, workload)
             load.drive(port, workload, options.warm_up, cores[-1], options.heads)
             sample, faults = _measure(pid, port, workload, options, cores[-1])
     except peers.StartFailed as exc:

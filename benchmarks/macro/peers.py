@@ -49,17 +49,22 @@ class WrongAnswer(Exception):
 
 @contextlib.contextmanager
 def serving(
-    peer: str, loop: str, workload: Workload, core: int, python: pathlib.Path = environment.PYTHON
+    peer: str,
+    loop: str,
+    core: int,
+    *,
+    python: pathlib.Path = environment.PYTHON,
+    logs: pathlib.Path = environment.RESULTS,
 ) -> Iterator[tuple[int, int]]:
     """Run `peer` on `loop`, pinned to `core`, in the interpreter `python`, while the context lasts.
 
-    Yields: process id and port, once the server listens and has answered the workload right twice on one connection.
+    Yields: process id and port, once the server listens.
 
-    Raises StartFailed with the last line of the server's log, which stays in results/ as PEER-LOOP.log; WrongAnswer.
+    Raises StartFailed with the last line of the server's log, which stays in `logs` as PEER-LOOP.log.
     """
     port = _free_port()
     content.ensure_file()
-    log = environment.RESULTS / f"{peer}-{loop}.log"
+    log = logs / f"{peer}-{loop}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(python), str(FILES[peer]), "--port", str(port), "--loop", loop],
@@ -71,10 +76,29 @@ def serving(
         )
     try:
         _wait_until_ready(process, log)
-        _check_answer(port, workload)
         yield process.pid, port
     finally:
         _stop(process)
+
+
+def check_answer(port: int, workload: Workload) -> None:
+    """Ask twice on one connection: status, content and persistence must be right before anything is measured.
+
+    Raises WrongAnswer.
+    """
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            for _ in range(2):
+                connection.sendall(workload.request)
+                with http.client.HTTPResponse(connection) as response:
+                    response.begin()
+                    body = response.read()
+                    if response.status != 200 or not workload.is_right(body):
+                        raise WrongAnswer(f"answered {response.status} {body[:40]!r}")
+                    if response.will_close:
+                        raise WrongAnswer("does not keep the connection alive")
+    except (OSError, http.client.HTTPException) as exc:
+        raise WrongAnswer(f"no answer: {exc!r}") from None
 
 
 def _free_port() -> int:
@@ -93,23 +117,6 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: pathlib.Path) -> No
         if time.monotonic() > deadline:
             raise StartFailed(f"not ready after {START_TIMEOUT:.0f} s: {last}")
         time.sleep(0.02)
-
-
-def _check_answer(port: int, workload: Workload) -> None:
-    """Ask twice on one connection: status, content and persistence must be right before anything is measured."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-            for _ in range(2):
-                connection.sendall(workload.request)
-                with http.client.HTTPResponse(connection) as response:
-                    response.begin()
-                    body = response.read()
-                    if response.status != 200 or not workload.is_right(body):
-                        raise WrongAnswer(f"answered {response.status} {body[:40]!r}")
-                    if response.will_close:
-                        raise WrongAnswer("does not keep the connection alive")
-    except (OSError, http.client.HTTPException) as exc:
-        raise WrongAnswer(f"no answer: {exc!r}") from None
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

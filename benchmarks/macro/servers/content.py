@@ -10,6 +10,7 @@ GET /stream  CHUNK, CHUNKS times, handed over one by one, without a length
 
 from __future__ import annotations
 
+import os
 import pathlib
 
 TEXT = "Hello, World!"
@@ -25,7 +26,9 @@ def file_content() -> bytes:
 
 
 def ensure_file() -> None:
-    """Write FILE if it is not there."""
+    """Write FILE if it is not there; it is there at once or not at all."""
     if not (FILE.exists() and FILE.stat().st_size == FILE_SIZE):
         FILE.parent.mkdir(exist_ok=True)
-        FILE.write_bytes(file_content())
+        unfinished = FILE.with_suffix(f".{os.getpid()}.bin")
+        unfinished.write_bytes(file_content())
+        unfinished.replace(FILE)
