@@ -286,6 +286,12 @@ class Connection:
         self._send(Move.END)
         return octets
 
+    def take_rest(self) -> bytes:
+        """What the peer has sent behind a request that has switched to another protocol; it is no HTTP any more."""
+        rest = bytes(self.buffer)
+        self.buffer.clear()
+        return rest
+
     def start_next_cycle(self) -> bool:
         """Go on to the next request, if both messages are complete and the connection persists; tell whether."""
         if (

@@ -29,6 +29,7 @@ from aioweb.server.contract import ServerView
 from aioweb.server.errorpage import ErrorPage
 from aioweb.server.flow import ClientDisconnectedError, Flow
 from aioweb.server.stream import EMPTY_BODY, BodyError, BodyInterrupted, BodyTimeout, StreamReader
+from aioweb.server.tunnel import Tunnel
 from aioweb.server.writer import StreamWriter
 
 _LAST_LINGERING: Final = 1.0
@@ -40,6 +41,7 @@ class Phase(Enum):
 
     HEAD = "the head of a request"
     EXCHANGE = "its handler"
+    TUNNEL = "its handler, which speaks another protocol with the client"
     DRAINING = "the rest of a request that is answered; then the next one"
     LINGERING = "the client's end: it was answered for the last time and may still be sending"
     CLOSED = "its last octets to leave"
@@ -66,6 +68,7 @@ class HTTPConnection(asyncio.Protocol):
         "_server",
         "_stalled_at",
         "_task",
+        "_tunnel",
         "_unread",
         "_writer",
         "clock",
@@ -96,6 +99,7 @@ class HTTPConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._body: StreamReader | None = None
         self._writer: StreamWriter | None = None
+        self._tunnel: Tunnel | None = None
         self._unread = 0
         self._mark: object = None
         self._stalled_at = NEVER
@@ -130,6 +134,8 @@ class HTTPConnection(asyncio.Protocol):
                 self._feed_body(self._body)
             elif len(self.ground.buffer) > self._server.limits.read_buffer:
                 self.flow.pause_reading()
+        elif phase is Phase.TUNNEL and self._tunnel is not None:
+            self._tunnel.data_received(data)
         elif phase is Phase.DRAINING:
             self._drain(data)
 
@@ -146,6 +152,8 @@ class HTTPConnection(asyncio.Protocol):
         self._server.connection_closed(self)
         if self._body is not None:
             self._body.set_exception(BodyInterrupted("the client went away in the middle of its request"))
+        if self._tunnel is not None:
+            self._tunnel.connection_lost()
         wanted = self._writer.handler_cancellation if self._writer is not None else None
         if self._server.handler_cancellation if wanted is None else wanted:
             self._cancel()
@@ -153,7 +161,7 @@ class HTTPConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client reads more slowly than we write: from now on its progress is watched."""
         self.flow.pause_writing()
-        if self.phase is _EXCHANGE:
+        if self.phase is _EXCHANGE or self.phase is Phase.TUNNEL:
             self._mark = None
             self.deadline = 0.0
 
@@ -275,7 +283,7 @@ class HTTPConnection(asyncio.Protocol):
         writer.cut_off()
         if self._body is not None:
             self._body.set_exception(BodyInterrupted("the exchange is over"))
-        self._task = self._writer = self._body = self._mark = None
+        self._task = self._writer = self._body = self._tunnel = self._mark = None
         if self.phase is Phase.CLOSED:
             self._server.exchange_ended(self)
         elif not ground.response_complete:
@@ -381,6 +389,8 @@ class HTTPConnection(asyncio.Protocol):
         self.persistent = False
         if self.phase is _HEAD:
             self._close()
+        elif self._tunnel is not None:
+            self._tunnel.stop()
         elif self.phase is Phase.DRAINING:
             self._linger()
         if self.phase is Phase.LINGERING:
@@ -412,6 +422,9 @@ class HTTPConnection(asyncio.Protocol):
             self._close()
         elif self.flow.writing_paused:
             self._watch(now, self._server.limits.write_timeout)
+        elif self._tunnel is not None:
+            self.deadline = NEVER
+            self._tunnel.deadline_passed(now)
         elif self.phase is _EXCHANGE:
             if self._body is None:
                 self.deadline = NEVER
@@ -460,6 +473,14 @@ class HTTPConnection(asyncio.Protocol):
     def error_page(self) -> ErrorPage:
         """Renders the page of an error."""
         return self._server.error_page
+
+    def switch(self, tunnel: Tunnel) -> bytes:
+        """Give what arrives from now on to `tunnel`; returns what is here already."""
+        self._tunnel = tunnel
+        self.phase = Phase.TUNNEL
+        self.deadline = NEVER
+        self.flow.resume_reading()
+        return self.ground.take_rest()
 
     def write(self, octets: bytes) -> None:
         """Hand octets to the transport."""

@@ -17,6 +17,7 @@ from aioweb.protocol.framing import BodyKind, Framing
 from aioweb.server.clock import Clock
 from aioweb.server.errorpage import ErrorPage
 from aioweb.server.flow import DRAINED, NEXT_TURN, ClientDisconnectedError, Flow
+from aioweb.server.tunnel import Tunnel
 
 _GATHER = 65536
 """Bytes that are gathered before they are handed to the transport; larger pieces are not copied together."""
@@ -35,6 +36,8 @@ class Channel(Protocol):
     peername: Any
     persistent: bool
     """This side wants the connection to persist after the exchange that is under way."""
+    deadline: float
+    """When the clock is to look at the connection."""
 
     @property
     def error_page(self) -> ErrorPage:
@@ -50,6 +53,9 @@ class Channel(Protocol):
 
     def abort(self) -> None:
         """Close the connection at once."""
+
+    def switch(self, tunnel: Tunnel) -> bytes:
+        """Give what arrives from now on to `tunnel`; returns what is here already."""
 
     def write(self, octets: bytes) -> None:
         """Hand octets to the transport. Raises ClientDisconnectedError."""
@@ -239,6 +245,38 @@ class StreamWriter:
         channel = self._open()
         self._flush()
         return channel.flow.drain()
+
+    # -- another protocol ------------------------------------------------------------------------------------------
+
+    def switch(self, fields: bytes, tunnel: Tunnel) -> bytes:
+        """Answer 101 and leave HTTP: what arrives from now on goes to `tunnel`, what is sent goes through `put`.
+
+        `fields` holds Upgrade; Connection is written for it. Returns what the client has sent already, behind its
+        request. Raises RuntimeError if a response has started, or content of the request is still to come.
+        """
+        channel = self._open()
+        if not channel.ground.request_complete:
+            raise RuntimeError(
+                "content of the request is still to come: a connection cannot switch in the middle of it"
+            )
+        octets, _ = channel.ground.send_head(101, "Switching Protocols", fields, None)
+        self.status = 101
+        self._put(channel, octets)
+        return channel.switch(tunnel)
+
+    def put(self, octets: bytes) -> Awaitable[None]:
+        """Send octets of the other protocol; small ones are gathered until the turn of the loop ends."""
+        channel = self._open()
+        self._put(channel, octets)
+        return channel.flow.drain()
+
+    def look_again(self, seconds: float | None) -> None:
+        """Call `deadline_passed` of the tunnel in so many seconds; None for never. The last word counts."""
+        channel = self.channel
+        if channel is not None and not channel.flow.writing_paused:
+            channel.deadline = channel.clock.after(seconds)
+
+    # -- failures --------------------------------------------------------------------------------------------------
 
     def error_page(self, status: int, detail: str = "", exception: BaseException | None = None) -> tuple[str, bytes]:
         """Content type and content of the page for an error, in the kind of text that the client accepts."""

@@ -30,7 +30,9 @@ ORDER = {
         disposition fields conditional cookies multipart websocket.handshake websocket.frames
         websocket.deflate websocket.connection
     """),
-    "server": words("observe flow clock access stream decoding errorpage writer contract connection server sites"),
+    "server": words(
+        "observe flow tunnel clock access stream decoding errorpage writer contract connection server sites"
+    ),
     "web": words("""
         signals state compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
         text parts partwriter forms requesthead request views paths routes domains fileresponse resources static
