@@ -90,6 +90,14 @@ CHUNK_LINE = re.compile(
     ).encode("latin-1")
 )
 
+# RFC 6455 section 4.1: a nonce of 16 octets, base64 (RFC 4648 section 4).
+WEBSOCKET_KEY = re.compile(r"[0-9A-Za-z+/]{22}==")
+# RFC 6455 section 9.1, where white space may stand around the delimiters (RFC 2616 section 2.1)
+#   extension-param = token [ "=" ( token | quoted-string ) ];  unquoted, the quoted-string has to be a token
+EXTENSION_PARAMETER = re.compile(
+    rf"[ \t]*;[ \t]*({_TOKEN})(?:[ \t]*=[ \t]*(?:({_TOKEN})|\"((?:\\?[!#$%&'*+\-.^_`|~0-9A-Za-z])+)\"))?"
+)
+
 # What we write: the same rules, over text. Values and reasons may hold anything that UTF-8 can write but controls, and
 # the surrogates that stand for an octet (PEP 383); of the others nobody can say what they mean.
 BAD_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")

@@ -27,8 +27,8 @@ FLOORS = ("protocol", "server", "web")
 ORDER = {
     "protocol": words("""
         errors limits grammar events head framing body encode state connection coding auth dates mediatypes
-        disposition fields conditional cookies multipart websocket.handshake websocket.frames
-        websocket.deflate websocket.connection
+        disposition fields conditional cookies multipart websocket.frames websocket.deflate
+        websocket.handshake websocket.messages websocket.connection
     """),
     "server": words(
         "observe flow tunnel clock access stream decoding errorpage writer contract connection server sites"
