@@ -6,7 +6,7 @@ one Data event: a peer that sends a megabyte in chunks of one octet costs us one
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from aioweb.protocol.errors import BadChunk, ContentTooLarge, ProtocolError
 from aioweb.protocol.events import NEED_DATA, Data, EndOfMessage, RawFields, RequestHead, Wait
@@ -25,12 +25,14 @@ FORBIDDEN_TRAILERS = frozenset(
 )
 """Fields that are dropped from a trailer section, in lower case."""
 
+_END: Final = EndOfMessage()
+
 
 class BodyReader(Protocol):
     """What the connection needs of a reader."""
 
-    def read(self, buffer: bytearray) -> Data | EndOfMessage | Wait:
-        """Take octets from the front of `buffer` and return the next event, or NEED_DATA."""
+    def read(self, buffer: bytes | bytearray) -> tuple[Data | EndOfMessage | Wait, int]:
+        """The next event, or NEED_DATA, and how many octets at the front of `buffer` it has taken."""
 
 
 def make_reader(head: RequestHead, limits: Limits) -> BodyReader:
@@ -48,22 +50,22 @@ class LengthReader:
     def __init__(self, length: int) -> None:
         self.remaining = length
 
-    def read(self, buffer: bytearray) -> Data | EndOfMessage | Wait:
-        """See BodyReader."""
+    def read(self, buffer: bytes | bytearray) -> tuple[Data | EndOfMessage | Wait, int]:
+        """See BodyReader. Bytes that are content from end to end are passed on, not copied."""
         if not self.remaining:
-            return EndOfMessage()
+            return _END, 0
         if not buffer:
-            return NEED_DATA
-        data = _take(buffer, self.remaining)
-        self.remaining -= len(data)
-        return Data(data)
+            return NEED_DATA, 0
+        size = min(len(buffer), self.remaining)
+        self.remaining -= size
+        return Data(bytes(buffer if size == len(buffer) else buffer[:size])), size
 
 
 class ChunkedReader:
     """Content in the chunked coding (RFC 9112 section 7.1).
 
     The size line, the octets of a chunk with the CRLF behind them, and the trailer section are three steps that follow
-    each other; `read` runs them until the buffer is used up.
+    each other; `read` runs them until one of them takes nothing.
     """
 
     __slots__ = ("_checked", "_error", "_extensions", "_in_chunk", "_limits", "_remaining", "_trailers")
@@ -77,94 +79,112 @@ class ChunkedReader:
         self._trailers: LineScan | None = None
         self._error: ProtocolError | None = None
 
-    def read(self, buffer: bytearray) -> Data | EndOfMessage | Wait:
+    def read(self, buffer: bytes | bytearray) -> tuple[Data | EndOfMessage | Wait, int]:
         """See BodyReader. Raises BadChunk, ContentTooLarge or BadField."""
         if self._error is not None:
             raise self._error
         parts: list[bytes] = []
+        at, taken = 0, -1
         try:
-            while self._trailers is None:
-                if not (self._read_chunk(buffer, parts) if self._in_chunk else self._read_size(buffer)):
-                    break
+            while at > taken and self._trailers is None:
+                taken, at = at, self._read_chunk(buffer, at, parts) if self._in_chunk else self._read_size(buffer, at)
         except ProtocolError as error:
             # What came before the error is good content, however it was cut: the error comes with the next call.
             self._error = error
             if not parts:
                 raise
         if parts:
-            return Data(parts[0] if len(parts) == 1 else b"".join(parts))
+            return Data(parts[0] if len(parts) == 1 else b"".join(parts)), at
         if self._trailers is None:
-            return NEED_DATA
-        return self._read_trailers(buffer, self._trailers)
+            return NEED_DATA, at
+        return self._read_trailers(buffer, at, self._trailers)
 
-    def _read_size(self, buffer: bytearray) -> bool:
-        """Take a chunk-size line; False if its end has not arrived."""
-        end = buffer.find(b"\r\n", self._checked)
-        stop = end if end >= 0 else len(buffer) - buffer.endswith(b"\r")
+    def _read_size(self, buffer: bytes | bytearray, at: int) -> int:
+        """Take a chunk-size line; returns where the next step begins: at `at` if the end of the line is not here."""
         limit = self._limits.chunk_line
-        bad = BAD_OCTET.search(buffer, self._checked, min(stop, limit))
-        if bad is not None:
-            raise BadChunk(f"octet 0x{buffer[bad.start()]:02x} in a chunk-size line")
-        if stop > limit:
-            raise ContentTooLarge(f"a chunk-size line is longer than {limit} bytes")
-        if end < 0:
-            self._checked = stop
-            return False
-        line = CHUNK_LINE.fullmatch(buffer, 0, end)
+        end = buffer.find(b"\r\n", at + self._checked)
+        line = CHUNK_LINE.fullmatch(buffer, at, end) if 0 <= end <= at + limit else None
         if line is None:
-            raise BadChunk("a chunk-size line is not 1 to 16 hexadecimal digits and chunk extensions")
-        self._remaining = int(line[1], 16)
-        self._extensions += len(line[2])
+            self._check_size(buffer, at, end)
+            return at
+        size, extensions = line.groups()
+        self._extensions += len(extensions)
         if self._extensions > self._limits.chunk_extensions:
             raise ContentTooLarge(f"more than {self._limits.chunk_extensions} bytes of chunk extensions")
-        del buffer[: end + 2]
+        self._remaining = int(size, 16)
         self._checked = 0
         if self._remaining:
             self._in_chunk = True
         else:
             self._trailers = LineScan(section_start=0)
-        return True
+        return end + 2
 
-    def _read_chunk(self, buffer: bytearray, parts: list[bytes]) -> bool:
-        """Take octets of a chunk and then its CRLF; False if they have not all arrived."""
+    def _check_size(self, buffer: bytes | bytearray, at: int, end: int) -> None:
+        """Raise the error of a chunk-size line that is none, or cannot become one; `end` is -1 if it is not here."""
+        # A CR that came last may be the first half of the end of the line.
+        stop = end if end >= 0 else max(at, len(buffer) - buffer.endswith(b"\r"))
+        limit = self._limits.chunk_line
+        bad = BAD_OCTET.search(buffer, at + self._checked, min(stop, at + limit))
+        if bad is not None:
+            raise BadChunk(f"octet 0x{buffer[bad.start()]:02x} in a chunk-size line")
+        if stop - at > limit:
+            raise ContentTooLarge(f"a chunk-size line is longer than {limit} bytes")
+        if end >= 0:
+            raise BadChunk("a chunk-size line is not 1 to 16 hexadecimal digits and chunk extensions")
+        self._checked = stop - at
+
+    def _read_chunk(self, buffer: bytes | bytearray, at: int, parts: list[bytes]) -> int:
+        """Take octets of a chunk and then its CRLF; returns where the next step begins, `at` if they are not here."""
         if self._remaining:
-            if not buffer:
-                return False
-            data = _take(buffer, self._remaining)
-            self._remaining -= len(data)
-            parts.append(data)
-            if self._remaining:
-                return False
+            end = min(len(buffer), at + self._remaining)
+            if end > at:
+                parts.append(bytes(buffer[at:end]))
+            self._remaining -= end - at
+            return end
+        if bytes(buffer[at : at + 5]) in _SMALL_SIZES:
+            small = _read_small_chunks(bytes(buffer[at : at + _WINDOW]), parts)
+            if small:
+                return at + small
         # Any two octets once passed for this CRLF in h11 (CVE-2025-43859).
-        if not buffer.startswith(b"\r\n"):
-            if buffer and not b"\r\n".startswith(buffer[:2]):
-                raise BadChunk("chunk data is not followed by CRLF")
-            return False
-        del buffer[:2]
-        self._in_chunk = False
-        return True
+        if buffer.startswith(b"\r\n", at):
+            self._in_chunk = False
+            return at + 2
+        if not b"\r\n".startswith(buffer[at : at + 2]):
+            raise BadChunk("chunk data is not followed by CRLF")
+        return at
 
-    def _read_trailers(self, buffer: bytearray, scan: LineScan) -> EndOfMessage | Wait:
-        check_lines(buffer, scan, self._limits, self._limits.trailers)
+    def _read_trailers(self, buffer: bytes | bytearray, at: int, scan: LineScan) -> tuple[EndOfMessage | Wait, int]:
+        # A scan counts from the begin of its section, which is at the front of the buffer from the next call on.
+        section = buffer[at:] if at else buffer
+        check_lines(section, scan, self._limits, self._limits.trailers)
         if not scan.complete:
-            return NEED_DATA
-        trailers = _read_fields(bytes(buffer[: scan.line_start]))
-        del buffer[: scan.line_start]
-        return EndOfMessage(trailers)
+            return NEED_DATA, at
+        trailers = _read_fields(bytes(section[: scan.line_start]))
+        return EndOfMessage(trailers) if trailers else _END, at + scan.line_start
+
+
+_SMALL_SIZES: Final = {f"\r\n{size:{form}}\r\n".encode(): size for size in range(1, 16) for form in "xX"}
+"""What stands between two chunks if the second one has 1 to 15 octets and no extension, and that number."""
+
+_WINDOW: Final = 4096
+
+
+def _read_small_chunks(window: bytes, parts: list[bytes]) -> int:
+    """Take small chunks that follow each other, each with the CRLF of the one before; returns the octets taken.
+
+    It does in one look-up what the steps of a ChunkedReader do in ten calls, and takes nothing that they would not: a
+    peer that sends chunks of one octet (CVE-2025-69229) is to cost little more than others.
+    """
+    at = 0
+    while size := _SMALL_SIZES.get(window[at : at + 5]):
+        end = at + 5 + size
+        if end > len(window):
+            break
+        parts.append(window[at + 5 : end])
+        at = end
+    return at
 
 
 def _read_fields(raw: bytes) -> RawFields:
     partitions = [line.partition(b":") for line in raw.split(b"\r\n") if line]
     return tuple((name, value.strip(b" \t")) for name, _, value in partitions if name.lower() not in FORBIDDEN_TRAILERS)
-
-
-def _take(buffer: bytearray, size: int) -> bytes:
-    """Remove up to `size` octets from the front of `buffer` and return them."""
-    if len(buffer) <= size:
-        data = bytes(buffer)
-        buffer.clear()
-    else:
-        with memoryview(buffer) as view:
-            data = bytes(view[:size])
-        del buffer[:size]
-    return data

@@ -79,8 +79,12 @@ class Connection:
 
     def __init__(self, limits: Limits = _DEFAULT_LIMITS) -> None:
         self._limits = limits
-        self.buffer = bytearray()
-        """What was received and not yet taken: for those who bound it. Only this class changes it."""
+        self.buffer: bytes | bytearray = b""
+        """What was received and not yet taken: for those who bound it. Only this class changes it.
+
+        What arrives when nothing waits is taken as it is, so content passes through without a copy; what is left of it
+        is a bytearray, which grows at its end and shrinks at its front without another one.
+        """
         self._receiving = Receiving.IDLE
         self._sending = Sending.IDLE
         self._head = _NO_HEAD
@@ -97,8 +101,14 @@ class Connection:
 
     def receive_data(self, data: bytes) -> None:
         """Take octets from the peer; call `next_event` until it waits. After an error they are dropped."""
-        if self._error is None:
-            self.buffer += data
+        if self._error is not None:
+            return
+        if not self.buffer:
+            self.buffer = data
+            return
+        if not isinstance(self.buffer, bytearray):
+            self.buffer = bytearray(self.buffer)
+        self.buffer += data
 
     def receive_eof(self) -> None:
         """The peer will send nothing more.
@@ -136,7 +146,10 @@ class Connection:
             check_lines(buffer, self._scan, self._limits, self._limits.head)
             return NEED_DATA
         head, size = parsed
-        del buffer[:size]
+        if size == len(buffer):
+            self.buffer = b""
+        else:
+            self._drop(size)
         self._head = head
         self._previous = head
         if head.has_body:
@@ -150,7 +163,8 @@ class Connection:
         if self._error is not None:
             raise self._error
         assert self._reader is not None, "content is awaited: its reader was made with the head"
-        event = self._reader.read(self.buffer)
+        event, size = self._reader.read(self.buffer)
+        self._drop(size)
         if event is not NEED_DATA:
             self._uninvited = False
         if isinstance(event, EndOfMessage):
@@ -158,12 +172,22 @@ class Connection:
             self._reader = None
         return event
 
+    def _drop(self, size: int) -> None:
+        """Remove octets that were taken from the front of the buffer."""
+        buffer = self.buffer
+        if size == len(buffer):
+            self.buffer = b""
+        elif isinstance(buffer, bytearray):
+            del buffer[:size]
+        elif size:
+            self.buffer = bytearray(buffer[size:])
+
     def _fail(self, error: ProtocolError) -> NoReturn:
         if self._receiving is not Receiving.FAILED:
             self._receiving = RECEIVING_MOVES[self._receiving, Move.FAIL]
             self._error = error
             self._reader = None
-            self.buffer.clear()
+            self.buffer = b""
         raise error
 
     # -- questions -------------------------------------------------------------------------------------------------
@@ -266,10 +290,25 @@ class Connection:
         if kind is BodyKind.CHUNKED:
             return encode_chunk(data)
         if kind is BodyKind.LENGTH:
-            if size > self._to_send:
-                raise RuntimeError(f"{size - self._to_send} bytes more than the announced Content-Length")
-            self._to_send -= size
+            self._count(size)
         return data
+
+    def count_data(self, size: int) -> None:
+        """Note that `size` octets of content are sent by another way: by the kernel, out of a file.
+
+        Raises RuntimeError as `send_data` does, and in chunked content.
+        """
+        self._send(Move.CONTENT)
+        kind = self.framing.kind if self.framing is not None else None
+        if kind is BodyKind.CHUNKED:
+            raise RuntimeError("chunked content cannot be sent without its framing")
+        if kind is BodyKind.LENGTH:
+            self._count(size)
+
+    def _count(self, size: int) -> None:
+        if size > self._to_send:
+            raise RuntimeError(f"{size - self._to_send} bytes more than the announced Content-Length")
+        self._to_send -= size
 
     def send_end(self, trailers: Iterable[tuple[str, str]] = ()) -> bytes:
         """The octets that end the content. Trailers are sent in chunked content only.
@@ -288,8 +327,7 @@ class Connection:
 
     def take_rest(self) -> bytes:
         """What the peer has sent behind a request that has switched to another protocol; it is no HTTP any more."""
-        rest = bytes(self.buffer)
-        self.buffer.clear()
+        rest, self.buffer = bytes(self.buffer), b""
         return rest
 
     def start_next_cycle(self) -> bool:

@@ -46,7 +46,7 @@ _NO_OPTIONS: frozenset[str] = frozenset()
 
 
 def parse_request_head(
-    buffer: bytearray, limits: Limits, previous: RequestHead | None = None
+    buffer: bytes | bytearray, limits: Limits, previous: RequestHead | None = None
 ) -> tuple[RequestHead, int] | None:
     """Parse the head at the beginning of `buffer`, which is left as it is.
 
@@ -106,7 +106,7 @@ class LineScan:
     """The empty line that ends the section was seen; `line_start` is behind it."""
 
 
-def check_lines(buffer: bytearray, scan: LineScan, limits: Limits, section_limit: int) -> None:
+def check_lines(buffer: bytes | bytearray, scan: LineScan, limits: Limits, section_limit: int) -> None:
     """Look at what arrived since the last call, line by line; `section_limit` bounds the whole field section.
 
     Raises the ProtocolError of the first octet that is wrong. In each line the order is: an illegal octet within the
@@ -134,7 +134,7 @@ def check_lines(buffer: bytearray, scan: LineScan, limits: Limits, section_limit
         scan.line_start = end + 2
 
 
-def _finish_line(buffer: bytearray, scan: LineScan, start: int, end: int, limits: Limits) -> None:
+def _finish_line(buffer: bytes | bytearray, scan: LineScan, start: int, end: int, limits: Limits) -> None:
     if scan.section_start is not None:
         if start == end:
             scan.complete = True
@@ -154,7 +154,7 @@ def _finish_line(buffer: bytearray, scan: LineScan, start: int, end: int, limits
         scan.section_start = end + 2
 
 
-def _parse_line_by_line(buffer: bytearray, limits: Limits) -> tuple[RequestHead, int] | None:
+def _parse_line_by_line(buffer: bytes | bytearray, limits: Limits) -> tuple[RequestHead, int] | None:
     scan = LineScan()
     check_lines(buffer, scan, limits, limits.head)
     if not scan.complete or scan.request_line is None or scan.section_start is None:
@@ -169,7 +169,7 @@ def _parse_line_by_line(buffer: bytearray, limits: Limits) -> tuple[RequestHead,
     return head, scan.line_start
 
 
-def _parse_request_line(line: bytearray) -> tuple[str, str, str, str, str | None, HttpVersion]:
+def _parse_request_line(line: bytes | bytearray) -> tuple[str, str, str, str, str | None, HttpVersion]:
     """method, target, path, query, authority and version of a request line in any legal form."""
     try:
         method, target, version_text = line.decode("ascii").split(" ")

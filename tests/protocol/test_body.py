@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from aioweb.protocol import body as body_module
 from aioweb.protocol import head as head_module
 from aioweb.protocol.body import FORBIDDEN_TRAILERS, ChunkedReader, LengthReader, make_reader
+from aioweb.protocol.connection import Connection
 from aioweb.protocol.errors import BadChunk, BadField, ContentTooLarge
-from aioweb.protocol.events import NEED_DATA, Data, EndOfMessage
+from aioweb.protocol.events import NEED_DATA, Data, EndOfMessage, Wait
 from aioweb.protocol.head import parse_request_head
 from aioweb.protocol.limits import Limits
 from tests.protocol.counting import CountingBuffer, CountingPattern
@@ -23,6 +24,13 @@ LIMITS = Limits()
 def chunks(octets: bytes, limits: Limits | None = None) -> Outcome:
     """What comes of octets in the place of chunked content."""
     return observe(CHUNKED + octets, limits)
+
+
+def take(reader: LengthReader | ChunkedReader, buffer: bytearray) -> Data | EndOfMessage | Wait:
+    """The next event of a reader; what it takes leaves the buffer."""
+    event, size = reader.read(buffer)
+    del buffer[:size]
+    return event
 
 
 def words(octets: bytes, limits: Limits | None = None) -> tuple[str, int, str] | None:
@@ -50,15 +58,15 @@ def test_content_that_is_cut_is_no_message():
 
 def test_a_length_reader_takes_its_own_octets_only():
     reader, buffer = LengthReader(5), bytearray(b"helloGET")
-    assert reader.read(buffer).data == b"hello"
-    assert isinstance(reader.read(buffer), EndOfMessage)
+    assert take(reader, buffer).data == b"hello"
+    assert isinstance(take(reader, buffer), EndOfMessage)
     assert buffer == b"GET"
 
 
 def test_a_reader_that_waits_keeps_nothing():
     reader, buffer = LengthReader(5), bytearray(b"he")
-    assert reader.read(buffer).data == b"he"
-    assert reader.read(buffer) is NEED_DATA
+    assert take(reader, buffer).data == b"he"
+    assert take(reader, buffer) is NEED_DATA
     assert reader.remaining == 3
     assert not buffer
 
@@ -76,16 +84,53 @@ def test_the_reader_is_chosen_by_the_head(field, reader):
 
 def test_chunks_that_arrived_together_leave_together_cve_2025_69229():
     reader, buffer = ChunkedReader(LIMITS), bytearray(b"1\r\na\r\n" * 5000 + b"0\r\n\r\n")
-    assert reader.read(buffer).data == b"a" * 5000
-    assert isinstance(reader.read(buffer), EndOfMessage)
+    assert take(reader, buffer).data == b"a" * 5000
+    assert isinstance(take(reader, buffer), EndOfMessage)
 
 
-def test_a_single_chunk_is_not_copied_again():
-    data = bytes(1000)
-    reader, buffer = ChunkedReader(LIMITS), bytearray(b"3e8\r\n" + data)
-    event = reader.read(buffer)
-    assert isinstance(event, Data)
-    assert event.data == data
+@pytest.mark.parametrize("reader", [LengthReader(1000), ChunkedReader(LIMITS)], ids=["length", "chunked"])
+def test_octets_that_are_content_from_end_to_end_are_passed_on_and_not_copied(reader):
+    if isinstance(reader, ChunkedReader):
+        take(reader, bytearray(b"3e8\r\n"))
+    piece = bytes(500)
+    for _ in range(2):
+        event, size = reader.read(piece)
+        assert event.data is piece
+        assert size == 500
+
+
+def test_content_is_passed_through_the_connection_without_a_copy():
+    connection = Connection()
+    connection.receive_data(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+    connection.next_event()
+    piece = bytes(1000)
+    connection.receive_data(piece)
+    assert connection.next_event().data is piece
+    assert isinstance(connection.next_event(), EndOfMessage)
+
+
+@pytest.mark.parametrize("size", [1, 2, 9, 15, 16, 17])
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_small_chunks_are_the_same_over_the_edges_of_the_window_they_are_read_in(size, kind):
+    contents = [bytes([65 + i % 26]) * size for i in range(3000)]
+    octets = b"".join(b"%x\r\n%b\r\n" % (size, content) for content in contents)
+    for cut_at in (0, 1, 2, 3, 4, 5, 4096, 4097, len(octets) - 1):
+        reader, rest, content = ChunkedReader(LIMITS), b"", b""
+        for piece in (octets[:cut_at], octets[cut_at:]):
+            rest += piece
+            event, taken = reader.read(kind(rest))
+            rest = rest[taken:]
+            content += event.data if isinstance(event, Data) else b""
+        assert content == b"".join(contents)
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"1\r\nab\r\n", b"+1\r\na\r\n", b" 1\r\na\r\n", b"1 \r\na\r\n", b"1\r\na\n\r", b"1\n\na"]
+)
+def test_what_is_wrong_between_small_chunks_is_refused_after_them(wrong):
+    outcome = chunks(b"1\r\nx\r\n" * 20 + wrong)
+    assert outcome.requests[0].content[:20] == b"x" * 20
+    assert outcome.status == 400
 
 
 @given(
@@ -125,27 +170,27 @@ def test_what_came_before_an_error_is_good_content_however_it_was_cut():
 
 def test_an_error_behind_content_comes_with_the_next_call_and_with_each_one_after():
     reader, buffer = ChunkedReader(LIMITS), bytearray(b"1\r\na\r\n+\r\n")
-    assert reader.read(buffer).data == b"a"
+    assert take(reader, buffer).data == b"a"
     for _ in range(2):
         with pytest.raises(BadChunk):
-            reader.read(buffer)
+            take(reader, buffer)
 
 
 @pytest.mark.parametrize("octet", range(256))
 def test_the_two_octets_behind_a_chunk_are_compared_cve_2025_43859(octet):
     for pair in (bytes([octet]) + b"\n", b"\r" + bytes([octet])):
         reader, buffer = ChunkedReader(LIMITS), bytearray(b"1\r\na" + pair + b"0\r\n\r\n")
-        assert reader.read(buffer).data == b"a"
+        assert take(reader, buffer).data == b"a"
         if pair == b"\r\n":
-            assert isinstance(reader.read(buffer), EndOfMessage)
+            assert isinstance(take(reader, buffer), EndOfMessage)
         else:
             with pytest.raises(BadChunk):
-                reader.read(buffer)
+                take(reader, buffer)
 
 
 def test_a_size_of_16_digits_is_read_and_one_of_17_is_not_cve_2013_2028():
     reader, buffer = ChunkedReader(LIMITS), bytearray(b"F" * 16 + b"\r\nhello")
-    assert reader.read(buffer).data == b"hello"
+    assert take(reader, buffer).data == b"hello"
     assert words(b"0" * 16 + b"\r\n\r\n") is None
     assert words(b"0" * 17 + b"\r\n\r\n")[1] == 400
 
@@ -225,7 +270,7 @@ def test_trailers_never_change_the_framing_of_their_message():
 def test_trailers_obey_the_grammar_of_fields_cve_2025_53643(octets):
     reader, buffer = ChunkedReader(LIMITS), bytearray(b"0\r\n" + octets)
     with pytest.raises(BadField):
-        reader.read(buffer)
+        take(reader, buffer)
 
 
 # -- work is linear --------------------------------------------------------------------------------------------------
@@ -250,7 +295,7 @@ def test_no_octet_is_looked_at_more_than_a_few_times_however_content_arrives_cve
     reader, buffer, events = ChunkedReader(LIMITS), CountingBuffer(), []
     for start in range(0, len(octets), size):
         buffer += octets[start : start + size]
-        while (event := reader.read(buffer)) is not NEED_DATA:
+        while (event := take(reader, buffer)) is not NEED_DATA:
             events.append(event)
             if isinstance(event, EndOfMessage):
                 break
@@ -264,4 +309,4 @@ def test_no_octet_is_looked_at_more_than_a_few_times_however_content_arrives_cve
 def test_a_chunk_line_that_is_too_long_is_an_error_of_its_own():
     reader = ChunkedReader(Limits(chunk_line=3))
     with pytest.raises(ContentTooLarge):
-        reader.read(bytearray(b"1;ab"))
+        take(reader, bytearray(b"1;ab"))
