@@ -17,6 +17,7 @@ from aioweb.protocol.framing import BodyKind, Framing
 from aioweb.server.clock import Clock
 from aioweb.server.errorpage import ErrorPage
 from aioweb.server.flow import DRAINED, NEXT_TURN, ClientDisconnectedError, Flow
+from aioweb.server.sendfile import BLOCK, KernelCopy, SeekableFile, read_block
 from aioweb.server.tunnel import Tunnel
 
 _GATHER = 65536
@@ -239,6 +240,45 @@ class StreamWriter:
             self._put(channel, octets)
         self._flush()
         return channel.flow.drain()
+
+    async def send_file(self, file: SeekableFile, offset: int, count: int) -> None:
+        """Send `count` bytes of a file, from `offset` on, and wait until the connection has taken them.
+
+        What is a file of the system goes by the kernel, if the connection is plain and the content not chunked; all
+        else is read in blocks, off the loop. Where no content may be sent (HEAD, 304) nothing is.
+
+        From the first byte on the rest is owed: whatever keeps it from being sent cuts the connection. Raises
+        RuntimeError before the head, after the end, and for more than the announced length, of which nothing is sent;
+        EOFError if the file ends too early, OSError if it cannot be read.
+        """
+        channel = self._open()
+        framing = channel.ground.framing
+        if framing is not None and framing.kind is BodyKind.NONE:
+            return
+        copy = None
+        if channel.transport is not None and (framing is None or not framing.chunked):
+            copy = KernelCopy.join(channel.transport, channel.flow, file)
+            channel.ground.count_data(0 if copy is None else count)
+        try:
+            if copy is not None:
+                self._flush()
+                await copy.send(offset, count, channel.write)
+            else:
+                await self._send_blocks(channel.loop, file, offset, count)
+        except BaseException:
+            channel.abort()
+            raise
+        finally:
+            self.body_size += copy.sent if copy is not None else 0
+
+    async def _send_blocks(self, loop: asyncio.AbstractEventLoop, file: SeekableFile, offset: int, count: int) -> None:
+        end = offset + count
+        while offset < end:
+            block = await loop.run_in_executor(None, read_block, file, offset, min(end - offset, BLOCK))
+            if not block:
+                raise EOFError(f"the file ends at {offset}, {end - offset} bytes before the announced end")
+            await self.write(block)
+            offset += len(block)
 
     def drain(self) -> Awaitable[None]:
         """Hand over what was gathered; the awaitable waits until the client has taken enough."""

@@ -31,7 +31,7 @@ ORDER = {
         websocket.handshake websocket.messages websocket.connection
     """),
     "server": words(
-        "observe flow tunnel clock access stream decoding errorpage writer contract connection server sites"
+        "observe flow sendfile tunnel clock access stream decoding errorpage writer contract connection server sites"
     ),
     "web": words("""
         signals state compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
