@@ -107,7 +107,7 @@ from aioweb.web.resources import (
     PrefixResource,
     Resource,
 )
-from aioweb.web.response import Response, StreamResponse, json_bytes_response, json_response
+from aioweb.web.response import Response, json_bytes_response, json_response
 from aioweb.web.routedef import (
     AbstractRouteDef,
     RouteDef,
@@ -134,6 +134,7 @@ from aioweb.web.routes import (
 from aioweb.web.runner import AppRunner, BaseRunner, GracefulExit, ServerRunner, run_app
 from aioweb.web.signals import Signal
 from aioweb.web.state import ResponseKey
+from aioweb.web.streamresponse import StreamResponse
 from aioweb.web.views import View
 
 Route = AbstractRoute

@@ -27,12 +27,12 @@ from aioweb.web.handler import make_handler, meet_expectation
 from aioweb.web.middlewares import Handler, Middleware, Middlewares, compose
 from aioweb.web.request import Request
 from aioweb.web.resources import MatchedSubAppResource, PrefixedSubAppResource
-from aioweb.web.response import StreamResponse
 from aioweb.web.routedef import AbstractRouteDef
 from aioweb.web.router import AbstractRouter, UrlDispatcher
 from aioweb.web.routes import AbstractResource, UrlMappingMatchInfo
 from aioweb.web.signals import FreezableList, Signal
 from aioweb.web.state import StateKey, StateMapping
+from aioweb.web.streamresponse import StreamResponse
 from aioweb.web.views import prepare_handler
 
 _T = TypeVar("_T")

@@ -22,8 +22,9 @@ from yarl import URL
 
 from aioweb import hdrs
 from aioweb.protocol.encode import REASONS, encode_fields
-from aioweb.web.response import BytesLike, RequestLike, Response
+from aioweb.web.response import Response
 from aioweb.web.responsehead import HeadersLike
+from aioweb.web.streamresponse import BytesLike, RequestLike
 
 
 class HTTPException(Response, Exception):

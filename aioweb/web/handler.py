@@ -29,7 +29,8 @@ from aioweb.server.writer import StreamWriter
 from aioweb.web.compat import split_options
 from aioweb.web.exceptions import HTTPException, HTTPExpectationFailed
 from aioweb.web.request import BaseRequest
-from aioweb.web.response import Response, StreamResponse
+from aioweb.web.response import Response
+from aioweb.web.streamresponse import StreamResponse
 
 _R = TypeVar("_R", bound=BaseRequest)
 

@@ -28,9 +28,9 @@ from typing import Any, Final, TypeVar
 
 from aioweb.web.exceptions import HTTPMove, HTTPPermanentRedirect
 from aioweb.web.request import Request
-from aioweb.web.response import StreamResponse
 from aioweb.web.router import UrlDispatcher
 from aioweb.web.signals import FreezableList
+from aioweb.web.streamresponse import StreamResponse
 from aioweb.web.views import prepare_handler
 
 Handler = Callable[[Request], Awaitable[StreamResponse]]

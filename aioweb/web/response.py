@@ -1,196 +1,24 @@
-"""What a handler gives back: `Response` with its content at hand, `StreamResponse` whose content follows in pieces.
+"""A response with its content at hand: what handlers usually return.
 
-A response is configured (responsehead.py), then prepared: its head is decided and sent; then ended. "Started?" and
-"finished?" are questions to the writer.
-
-The usual response is undecorated: no header but Content-Type, no cookie, no hook, no method overridden. `finish` sends
-it in one `writer.send`, and neither headers nor cookies nor state nor a coroutine are built.
+The usual one is undecorated: no header but Content-Type, no cookie, no hook, no method overridden. `finish` sends it in
+one `writer.send`, and neither headers nor cookies nor state nor a coroutine are built.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aioweb import hdrs
 from aioweb.protocol.encode import REASONS
 from aioweb.protocol.fields import OCTET_STREAM
-from aioweb.server.flow import DRAINED
 from aioweb.server.writer import StreamWriter
-from aioweb.web.compat import ResponseAliases
-from aioweb.web.responsehead import (
-    HeadersLike,
-    ResponseHead,
-    ResponseHeaders,
-    SentHeaders,
-    encode_content_type,
-    join_content_type,
-)
-from aioweb.web.state import StateMapping
-
-BytesLike = bytes | bytearray | memoryview
-"""Content that may be written."""
+from aioweb.web.responsehead import HeadersLike, ResponseHeaders, encode_content_type, join_content_type
+from aioweb.web.streamresponse import BytesLike, RequestLike, StreamResponse
 
 _TEXT = "text/plain; charset=utf-8"
 _NOT_GIVEN: Any = object()
-
-
-class RequestLike(Protocol):
-    """What a response asks of the request that it answers."""
-
-    @property
-    def writer(self) -> StreamWriter:
-        """Where the response goes; one for each request."""
-
-    @property
-    def response_prepare_hooks(self) -> Sequence[Callable[[Any, Any], Awaitable[object]]]:
-        """Called with request and response and awaited, before the head is sent."""
-
-    @property
-    def task(self) -> asyncio.Task[Any]:
-        """The task that runs the handler."""
-
-
-class StreamResponse(ResponseHead, StateMapping, ResponseAliases):
-    """A response whose content the handler writes in pieces; the base of every response.
-
-    Make one, set its headers, `await prepare(request)`, `await write(data)` as often as you like, and return it. It
-    answers one request. As a mapping it holds state for middlewares and hooks, keyed by str or `ResponseKey`.
-
-    Args:
-        status: 100 to 999.
-        reason: the reason phrase; None looks it up by the status.
-        headers: the headers to begin with.
-
-    Raises ValueError for an impossible status and for control characters in `reason`.
-    """
-
-    _request: RequestLike | None = None  # the one that is being answered
-    _writer: StreamWriter | None = None  # where the head was sent last
-
-    @property
-    def req(self) -> RequestLike | None:
-        """The request that is being answered; None before `prepare`."""
-        return self._request
-
-    @property
-    def task(self) -> asyncio.Task[Any] | None:
-        """The task of the request that is being answered; None before `prepare`."""
-        return None if self._request is None else self._request.task
-
-    @property
-    def body_length(self) -> int:
-        """Bytes of content given to the connection so far."""
-        return 0 if self._writer is None else self._writer.body_size
-
-    def __repr__(self) -> str:
-        head = None if self._writer is None else self._writer.head
-        where = "not started" if head is None else f"{head.method} {head.path}"
-        return f"<{type(self).__name__} {self.reason or self._status} {where}>"
-
-    # -- sending -------------------------------------------------------------------------------------------------------
-
-    async def prepare(self, request: RequestLike) -> StreamWriter:
-        """Decide the head and send it: after this only content can follow. The hooks of the application run first.
-
-        Doing it again for the same request is harmless. Returns the request's writer. The head leaves with the first
-        content, or when the handler lets the loop go on.
-
-        Raises RuntimeError for another request, ValueError for what a head may not hold, ConnectionResetError if the
-        client is gone.
-        """
-        writer = request.writer
-        if self._writer is writer or (self._request is not None and self._request.writer is writer):
-            return writer
-        self._check_free()
-        self._request = request
-        try:
-            for hook in request.response_prepare_hooks:
-                await hook(request, self)
-            length = self._length(writer)
-            fields = self._encode_head(writer, length != 0)
-            self._framing = writer.send_head(
-                self._status, self.reason, fields, length, chunked=self.chunked, close=self._wants_close()
-            )
-        except BaseException:
-            self._request = None
-            raise
-        self._writer = writer
-        if self._headers is not None:
-            self._headers.__class__ = SentHeaders
-        return writer
-
-    def write(self, data: BytesLike) -> Awaitable[None]:
-        """Write content. It acts at once; await the result to wait for a slow client, or drop it.
-
-        Raises TypeError for anything but bytes, bytearray and memoryview, RuntimeError before `prepare`, after
-        `write_eof` and beyond Content-Length, ConnectionResetError if the client is gone.
-        """
-        writer = self._writer
-        if writer is None:
-            raise RuntimeError("Cannot call write() before prepare()")
-        _check_bytes(data)
-        # A writer without transport is cut off; then the client is gone, whoever ended the response.
-        if writer.finished and writer.transport is not None:
-            raise RuntimeError("Cannot call write() after write_eof()")
-        return writer.write(data) if data else DRAINED
-
-    def write_eof(self, data: BytesLike = b"") -> Awaitable[None]:
-        """End the content, after `data`. It acts at once, like `write`; a second time is harmless.
-
-        Raises what `write` raises, and RuntimeError if less was written than Content-Length announces.
-        """
-        writer = self._writer
-        if writer is None:
-            raise RuntimeError("Cannot call write_eof() before prepare()")
-        _check_bytes(data)
-        return DRAINED if writer.finished else writer.write_eof(data)
-
-    def drain(self) -> Awaitable[None]:
-        """Wait until the client has taken most of what was written. Raises RuntimeError before `prepare`."""
-        if self._writer is None:
-            raise RuntimeError("Cannot call drain() before prepare()")
-        return self._writer.drain()
-
-    def finish(self, request: RequestLike) -> Awaitable[None]:
-        """Send to `request` whatever of this response was not sent yet; for those who called the handler.
-
-        It acts at once, unless the head is still to be prepared. Raises what `prepare` and `write_eof` raise.
-        """
-        if self._framing is not None and self._writer is request.writer:
-            return self.write_eof()
-        return self._finish(request)
-
-    async def _finish(self, request: RequestLike) -> None:
-        await self.prepare(request)
-        await self.write_eof()
-
-    def _check_free(self) -> None:
-        """Refuse a second request: what is meant for one client must not reach another."""
-        if self._request is not None:
-            raise RuntimeError(f"{self!r} answers another request; make a response for each request")
-
-    def _length(self, writer: StreamWriter) -> int | None:
-        """The length of the content in bytes; None if only its end will tell."""
-        declared = None if self._headers is None else self._headers.get(hdrs.CONTENT_LENGTH)
-        if declared is None:
-            return None
-        length = self.content_length
-        if length is None:
-            raise ValueError(f"field Content-Length: {declared!r} is no number of bytes")
-        return length
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What copy and pickle take: the response as it was before anybody was answered with it."""
-        state = {name: value for name, value in vars(self).items() if name not in _BOUND}
-        if self._headers is not None:
-            state["_headers"] = ResponseHeaders(self._headers)
-        return state
-
-
-_BOUND = {"_request", "_framing", "_writer"}
 
 
 class Response(StreamResponse):
@@ -318,7 +146,7 @@ class Response(StreamResponse):
 
     @content_length.setter
     def content_length(self, value: int | None) -> None:
-        ResponseHead.content_length.fset(self, value)  # type: ignore[attr-defined]
+        StreamResponse.content_length.fset(self, value)  # type: ignore[attr-defined]
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
@@ -427,11 +255,6 @@ def json_bytes_response(
             raise ValueError("data and body both give the content; give one of them")
         body = dumps(data)
     return Response(body=body, status=status, reason=reason, headers=headers, content_type=content_type)
-
-
-def _check_bytes(data: object) -> None:
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise TypeError(f"data must be bytes, bytearray or memoryview, not {type(data).__name__}")
 
 
 def _to_bytes(body: object) -> bytes:

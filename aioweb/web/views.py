@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from aioweb.web.exceptions import HTTPMethodNotAllowed
 from aioweb.web.request import Request
-from aioweb.web.response import StreamResponse
+from aioweb.web.streamresponse import StreamResponse
 
 HandlerLike = Callable[[Any], Any]
 """What may be given as a handler: called with the request, it returns a response, or what gives one when awaited."""

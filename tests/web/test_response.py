@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from aioweb.web.response import Response, StreamResponse, json_bytes_response, json_response
+from aioweb.web.response import Response, json_bytes_response, json_response
+from aioweb.web.streamresponse import StreamResponse
 from tests.web.fakes import FakeRequest, prepared, sent
 
 TEXT = ("Content-Type", "text/plain; charset=utf-8")

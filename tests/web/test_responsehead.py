@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioweb.protocol.fields import ETag
-from aioweb.web.response import Response, StreamResponse
+from aioweb.web.response import Response
+from aioweb.web.streamresponse import StreamResponse
 from tests.web.fakes import FakeRequest, sent
 
 # -- typed headers -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from aioweb.web.response import Response, StreamResponse
+from aioweb.web.response import Response
+from aioweb.web.streamresponse import StreamResponse
 from tests.web.fakes import FakeRequest, prepared, sent
 
 OCTETS = ("Content-Type", "application/octet-stream")
