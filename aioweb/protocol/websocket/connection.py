@@ -271,6 +271,10 @@ class WebSocketConnection:
             self._checked += utf_8_decode(self._payload[self._checked :], "strict", False)[1]
         except UnicodeDecodeError as error:
             raise _not_text(error) from None
+        # Python waits for a third octet before it refuses a surrogate.
+        rest = self._payload[self._checked :]
+        if rest[:1] == b"\xed" and rest[1:2] >= b"\xa0":
+            raise WebSocketError(CloseCode.INVALID_TEXT, "text is not UTF-8: a surrogate")
 
     def _finish(self, payload: bytes | bytearray) -> Message:
         opcode = self._opcode
