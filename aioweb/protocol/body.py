@@ -154,6 +154,8 @@ class ChunkedReader:
         return at
 
     def _read_trailers(self, buffer: bytes | bytearray, at: int, scan: LineScan) -> tuple[EndOfMessage | Wait, int]:
+        if not scan.checked and buffer.startswith(b"\r\n", at):
+            return _END, at + 2
         # A scan counts from the begin of its section, which is at the front of the buffer from the next call on.
         section = buffer[at:] if at else buffer
         check_lines(section, scan, self._limits, self._limits.trailers)

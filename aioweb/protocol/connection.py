@@ -51,6 +51,7 @@ _UNSENT: Final = Sending.IDLE
 _SENT: Final = Sending.DONE
 _WHOLE: Final = Move.WHOLE
 _LENGTH: Final = BodyKind.LENGTH
+_LITTLE: Final = 4096
 
 # What a request counts for that was never understood: it is answered, and the connection closes (RFC 9112 section 9.6).
 _NO_HEAD: Final = RequestHead("GET", "/", "/", "", None, HttpVersion11, FieldSection(b"\r\n"), False, False)
@@ -82,8 +83,8 @@ class Connection:
         self.buffer: bytes | bytearray = b""
         """What was received and not yet taken: for those who bound it. Only this class changes it.
 
-        What arrives when nothing waits is taken as it is, so content passes through without a copy; what is left of it
-        is a bytearray, which grows at its end and shrinks at its front without another one.
+        What arrives when nothing waits is taken as it is, so content passes through without a copy; if much of it is
+        left over, that becomes a bytearray, which grows at its end and shrinks at its front without another one.
         """
         self._receiving = Receiving.IDLE
         self._sending = Sending.IDLE
@@ -164,7 +165,8 @@ class Connection:
             raise self._error
         assert self._reader is not None, "content is awaited: its reader was made with the head"
         event, size = self._reader.read(self.buffer)
-        self._drop(size)
+        if size:
+            self._drop(size)
         if event is not NEED_DATA:
             self._uninvited = False
         if isinstance(event, EndOfMessage):
@@ -179,8 +181,10 @@ class Connection:
             self.buffer = b""
         elif isinstance(buffer, bytearray):
             del buffer[:size]
-        elif size:
-            self.buffer = bytearray(buffer[size:])
+        else:
+            rest = buffer[size:]
+            # Little may be copied each time: the usual rest is the content of a small request.
+            self.buffer = rest if len(rest) <= _LITTLE else bytearray(rest)
 
     def _fail(self, error: ProtocolError) -> NoReturn:
         if self._receiving is not Receiving.FAILED:

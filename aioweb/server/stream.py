@@ -105,7 +105,7 @@ class StreamReader:
         self._exception: BaseException | None = None
         self._eof = False
         self.full = False
-        """More is buffered than the limit: the connection is to pause its transport until `resume` is called."""
+        """More is buffered than the limit, and nobody is about to take it: the connection pauses until `resume`."""
         self.on_first_wait: Callable[[], None] | None = None
         """Called once, without arguments, when somebody first has to wait; the client may wait for that."""
         self.total_bytes = 0
@@ -142,7 +142,10 @@ class StreamReader:
             if self._size < self._need:
                 return False
             if not waiter.done():
+                # It takes this before the loop asks the socket again: to pause and resume for it would cost two system
+                # calls an arrival. If it leaves much of it, the next arrival finds the stream full.
                 waiter.set_result(None)
+                return False
         if self._size > self._limit:
             self.full = True
         return self.full
@@ -219,7 +222,8 @@ class StreamReader:
 
     async def readany(self) -> bytes:
         """Everything that is buffered, as soon as there is something."""
-        await self._fill(1)
+        if not self._size:
+            await self._fill(1)
         return self._take(self._size)
 
     async def readexactly(self, n: int) -> bytes:
@@ -284,7 +288,8 @@ class StreamReader:
         """
         if max_size <= 0:
             return await self.read()
-        await self._fill(max_size + 1)
+        if not self._eof:
+            await self._fill(max_size + 1)
         if self._size > max_size:
             raise BodyTooLarge(max_size, self._size)
         return self._take(self._size)
@@ -337,6 +342,24 @@ class StreamReader:
 
     def _take(self, n: int) -> bytes:
         """Remove the first `n` bytes, which must be there."""
+        data = self._take_all() if n == self._size else self._take_some(n)
+        if self.full and self._size <= self._limit // 2:
+            self._make_room()
+        return data
+
+    def _take_all(self) -> bytes:
+        chunks, self._size = self._chunks, 0
+        if not chunks:
+            return b""
+        if self._offset:
+            chunks[0] = chunks[0][self._offset :]
+            self._offset = 0
+        # bytes() of bytes is the same object: a piece that is read whole is never copied
+        data = bytes(chunks[0]) if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
+        return data
+
+    def _take_some(self, n: int) -> bytes:
         self._size -= n
         parts = []
         while n:
@@ -349,9 +372,6 @@ class StreamReader:
                 parts.append(chunk[self._offset :] if self._offset else chunk)
                 self._chunks.popleft()
                 self._offset, n = 0, end - len(chunk)
-        if self.full and self._size <= self._limit // 2:
-            self._make_room()
-        # bytes() of bytes is the same object: a piece that is read whole is never copied
         return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
 
     def _make_room(self) -> None:

@@ -331,11 +331,20 @@ async def test_a_reader_that_needs_more_than_the_limit_gets_it() -> None:
     task = await start(stream, stream.readexactly(100))
     assert (stream.full, stream.resumed) == (False, 1)
     assert [stream.feed_data(b"x" * 20) for _ in range(3)] == [False] * 3
-    assert stream.feed_data(b"x" * 31) is True, "what was asked for is there, and more than the limit"
+    assert stream.feed_data(b"x" * 31) is False, "what was asked for is there, and its reader about to take it"
+    assert stream.feed_data(b"x") is True, "the reader did not run in between"
     assert len(await task) == 100
     assert (stream.full, stream.resumed) == (True, 1)
-    assert len(stream.read_nowait()) == 11
+    assert len(stream.read_nowait()) == 12
     assert (stream.full, stream.resumed) == (False, 2)
+
+
+async def test_a_reader_that_leaves_more_than_the_limit_lets_the_next_arrival_find_the_stream_full() -> None:
+    stream = Stream(limit=10)
+    task = await start(stream, stream.read(1))
+    assert stream.feed_data(b"x" * 50) is False
+    assert await task == b"x"
+    assert stream.feed_data(b"x") is True
 
 
 async def test_a_stream_without_resume_can_be_full() -> None:
