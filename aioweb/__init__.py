@@ -16,12 +16,14 @@ from aioweb import hdrs, web
 from aioweb._version import __version__
 from aioweb.protocol.events import HttpVersion, HttpVersion10, HttpVersion11
 from aioweb.protocol.fields import BasicAuth, parse_mimetype
+from aioweb.web.parts import MultipartReader
 
 __all__ = (
     "BasicAuth",
     "HttpVersion",
     "HttpVersion10",
     "HttpVersion11",
+    "MultipartReader",
     "__version__",
     "hdrs",
     "parse_mimetype",

@@ -93,9 +93,11 @@ from aioweb.web.exceptions import (
     HTTPVariantAlsoNegotiates,
     HTTPVersionNotSupported,
 )
+from aioweb.web.forms import FileField
 from aioweb.web.handler import WebServer as Server
 from aioweb.web.handler import continue_on_read
 from aioweb.web.middlewares import Handler, Middleware, middleware, normalize_path_middleware
+from aioweb.web.parts import BodyPartReader, MultipartReader
 from aioweb.web.request import BaseRequest, Request, RequestKey
 from aioweb.web.resources import (
     DynamicResource,
@@ -160,6 +162,7 @@ __all__ = (
     "BasicAuth",
     "BodyError",
     "BodyInterrupted",
+    "BodyPartReader",
     "BodyTimeout",
     "BodyTooLarge",
     "CleanupError",
@@ -169,6 +172,7 @@ __all__ = (
     "DynamicResource",
     "DynamicRoute",
     "ETag",
+    "FileField",
     "GracefulExit",
     "HTTPAccepted",
     "HTTPBadGateway",
@@ -242,6 +246,7 @@ __all__ = (
     "MaskDomain",
     "MatchedSubAppResource",
     "Middleware",
+    "MultipartReader",
     "Observer",
     "Observers",
     "PlainResource",

@@ -24,7 +24,7 @@ class _Request(Protocol):
     def content(self) -> StreamReader: ...
 
     @property
-    def form(self) -> MultiDictProxy[str] | None: ...
+    def form(self) -> MultiDictProxy[Any] | None: ...
 
     @property
     def query(self) -> MultiDictProxy[str]: ...
@@ -41,7 +41,7 @@ class RequestAliases:
         return self.query
 
     @property
-    def POST(self: _Request) -> MultiDictProxy[str]:
+    def POST(self: _Request) -> MultiDictProxy[Any]:
         """What `post()` returned. RuntimeError before it was awaited."""
         if self.form is None:
             raise RuntimeError("request.POST is there after `await request.post()`")

@@ -87,6 +87,9 @@ def make_handler(
             except ClientDisconnectedError:
                 _tell_gone(request, observers, logger)
                 return
+        finally:
+            if request.form_files is not None:
+                request.form_files.close()
         if timed:
             seconds = asyncio.get_running_loop().time() - started
             for notify in observers.response_sent:

@@ -31,11 +31,12 @@ from aioweb.web.exceptions import (
     HTTPRequestEntityTooLarge,
     HTTPUnsupportedMediaType,
 )
-from aioweb.web.forms import MULTIPART, URLENCODED, FormField, parse_form
+from aioweb.web.forms import MULTIPART, URLENCODED, FormField, FormFiles, LimitedContent, read_form
+from aioweb.web.parts import MultipartReader
 from aioweb.web.requesthead import RequestHeadView
 from aioweb.web.responsehead import HeadersLike
 from aioweb.web.state import NO_STATE, StateKey, StateMapping
-from aioweb.web.text import decode_text
+from aioweb.web.text import decode_text, parse_form
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -133,7 +134,17 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         limits: `client_max_size` and `client_max_fields` are taken from here.
     """
 
-    __slots__ = ("__weakref__", "_body", "_form", "_state", "content", "match_info", "response_prepare_hooks")
+    __slots__ = (
+        "__weakref__",
+        "_body",
+        "_form",
+        "_state",
+        "_taken_by",
+        "content",
+        "form_files",
+        "match_info",
+        "response_prepare_hooks",
+    )
 
     POST_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE", "TRACE"})
     """The methods whose content `post()` reads."""
@@ -155,6 +166,9 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         self._state = NO_STATE
         self._body: bytes | None = None
         self._form: MultiDictProxy[FormField] | None = None
+        self._taken_by: str | None = None  # whose reading has left nothing of the content
+        self.form_files: FormFiles | None = None
+        """The files of the form; None as long as there are none. Closed when the request is over."""
 
     def __repr__(self) -> str:
         # The path as it came: once decoded it may hold a line break, and a log a line that nobody wrote.
@@ -192,13 +206,12 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
     async def read(self) -> bytes:
         """The content, kept for the next call.
 
-        Raises HTTPRequestEntityTooLarge when it passes `client_max_size`, at once if it is announced to.
+        Raises HTTPRequestEntityTooLarge when it passes `client_max_size`, at once if it is announced to; RuntimeError
+        if `post()` has read a multipart form from it, or `multipart()` reads it.
         """
         if self._body is None:
-            limit = self.client_max_size
-            length = self.head.fields.content_length
-            if length is not None and 0 < limit < length:
-                raise HTTPRequestEntityTooLarge(limit, length)
+            self._check_not_taken()
+            limit = self._check_announced_size()
             try:
                 self._body = await self.content.collect(limit)
             except BodyTooLarge as error:
@@ -228,11 +241,13 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         return self._form
 
     async def post(self) -> MultiDictProxy[FormField]:
-        """The fields of the form in the content, kept for the next call.
+        """The fields of the form in the content, kept for the next call: str, and `FileField` for files.
 
-        Empty for a method without a form, and for another content type than that of a form. Raises
-        HTTPRequestEntityTooLarge for too much content or too many fields, HTTPBadRequest for what is not of its
-        charset, and HTTPUnsupportedMediaType for multipart/form-data, which is not read yet.
+        Empty for a method without a form, and for another content type than that of a form.
+
+        Raises HTTPRequestEntityTooLarge for too much content, too many fields or one that is too large, see `Limits`;
+        HTTPBadRequest for what is no form, ended too early, or is not of its charset; HTTPInsufficientStorage when
+        there is no room for the files; RuntimeError if `multipart()` has begun to read the content.
         """
         if self._form is None:
             self._form = MultiDictProxy(await self._read_form())
@@ -243,11 +258,62 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
             return MultiDict()
         content_type = self.content_type
         if content_type == MULTIPART:
-            raise HTTPUnsupportedMediaType(text="415: multipart/form-data is not read yet")
+            return await self._read_multipart_form()
         # An empty Content-Type, as opposed to none, has been taken for a form since aiohttp 0.17.
         if content_type == URLENCODED or self.headers.get("Content-Type") == "":
-            return parse_form(await self.read(), self.charset, self.client_max_fields)
+            return MultiDict(parse_form(await self.read(), self.charset, self.client_max_fields))
         return MultiDict()
+
+    async def _read_multipart_form(self) -> MultiDict[FormField]:
+        content = LimitedContent(self._take_content("post()"), self._check_announced_size())
+        reader = MultipartReader(self.headers, content, limits=self._own_limits())
+        if self.form_files is None:
+            self.form_files = FormFiles()
+        fields = await read_form(reader, self.form_files)
+        while await content.readany():  # the epilogue is content too, and the next request stands behind it
+            pass
+        return fields
+
+    async def multipart(self) -> MultipartReader:
+        """A reader of the parts of multipart content, at any size: it takes from the stream what the handler asks for.
+
+        Raises HTTPUnsupportedMediaType for content that is not multipart, HTTPBadRequest if it does not say by which
+        boundary, RuntimeError if `post()` or `multipart()` has taken the content.
+        """
+        if not self.content_type.startswith("multipart/"):
+            raise HTTPUnsupportedMediaType(text="415: the content is not multipart")
+        return MultipartReader(self.headers, self._take_content("multipart()"), limits=self._own_limits())
+
+    def _take_content(self, taker: str) -> StreamReader:
+        """The content for somebody who keeps nothing of it for others."""
+        self._check_not_taken()
+        if self._body is not None:
+            stream = StreamReader(len(self._body), None, self.loop)
+            stream.feed_data(self._body)
+            stream.feed_eof()
+            return stream
+        if self.content.at_eof() and self.content.total_bytes:
+            raise RuntimeError(f"request.{taker} finds no content: it was read from request.content")
+        self._taken_by = taker
+        return self.content
+
+    def _check_not_taken(self) -> None:
+        if self._taken_by is not None:
+            raise RuntimeError(f"the content was taken by request.{self._taken_by}, which keeps nothing of it")
+
+    def _check_announced_size(self) -> int:
+        """`client_max_size`, when Content-Length does not say already that more is to come."""
+        limit = self.client_max_size
+        length = self.head.fields.content_length
+        if length is not None and 0 < limit < length:
+            raise HTTPRequestEntityTooLarge(limit, length)
+        return limit
+
+    def _own_limits(self) -> Limits:
+        if not self._given:
+            return self.limits
+        sizes = {"client_max_size": self.client_max_size, "client_max_fields": self.client_max_fields}
+        return attrs.evolve(self.limits, **{name: max(0, size) for name, size in sizes.items()})
 
     async def release(self) -> None:
         """Read what is left of the content, and drop it. Content that awaits its invitation is not invited for that."""
@@ -293,8 +359,10 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
 
         Raises RuntimeError when the content was read already, ValueError for headers that cannot be sent.
         """
-        if self._body:
+        if self._body or self._taken_by:
             raise RuntimeError("Cannot clone request after reading its content")
+        if self.form_files is None:
+            self.form_files = FormFiles()  # whatever the clone opens, the end of this request closes
         head = self.head
         if headers is not _SAME:
             head = _with_headers(head, CIMultiDict(headers))

@@ -21,7 +21,7 @@ from aioweb.protocol.limits import Limits
 from aioweb.server.writer import StreamWriter
 from aioweb.web.exceptions import HTTPBadRequest, HTTPRequestURITooLong
 from aioweb.web.fieldview import FieldView
-from aioweb.web.forms import parse_urlencoded
+from aioweb.web.text import parse_urlencoded
 
 _T = TypeVar("_T")
 

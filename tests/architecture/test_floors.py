@@ -31,11 +31,12 @@ ORDER = {
         websocket.handshake websocket.messages websocket.connection
     """),
     "server": words(
-        "observe flow sendfile tunnel clock access stream decoding errorpage writer contract connection server sites"
+        "observe flow sendfile tunnel clock access stream decoding errorpage writer websocket contract connection server sites"
     ),
     "web": words("""
         signals state compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
-        text parts partwriter forms requesthead request views paths routes domains fileresponse resources static
+        text partcodings parts partwriter forms requesthead request views paths routes domains
+        filetypes openfile fileresponse resources folder static
         routedef routeindex router middlewares websocket handler application runner
     """),
 }

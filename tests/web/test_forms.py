@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from aioweb.web.exceptions import HTTPBadRequest, HTTPRequestEntityTooLarge
-from aioweb.web.forms import parse_form, parse_urlencoded
+from aioweb.web.text import parse_form, parse_urlencoded
 
 
 def pairs(data: bytes, charset: str | None = None, max_fields: int = 0) -> list[tuple[str, str]]:
