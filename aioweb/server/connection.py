@@ -26,7 +26,6 @@ from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import NEED_DATA, Data, EndOfMessage, RequestHead
 from aioweb.server.clock import NEVER, Clock
 from aioweb.server.contract import ServerView
-from aioweb.server.errorpage import ErrorPage
 from aioweb.server.flow import ClientDisconnectedError, Flow
 from aioweb.server.stream import EMPTY_BODY, BodyError, BodyInterrupted, BodyTimeout, StreamReader
 from aioweb.server.tunnel import Tunnel
@@ -65,7 +64,6 @@ class HTTPConnection(asyncio.Protocol):
         "_body",
         "_context",
         "_mark",
-        "_server",
         "_stalled_at",
         "_task",
         "_tunnel",
@@ -79,6 +77,7 @@ class HTTPConnection(asyncio.Protocol):
         "peername",
         "persistent",
         "phase",
+        "server",
         "transport",
     )
 
@@ -87,7 +86,7 @@ class HTTPConnection(asyncio.Protocol):
     clock: Clock
 
     def __init__(self, server: ServerView) -> None:
-        self._server = server
+        self.server = server
         self.loop = server.loop
         self.ground = Connection(server.limits)
         self.phase = _HEAD
@@ -108,7 +107,7 @@ class HTTPConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
-        server = self._server
+        server = self.server
         # Not an isinstance: the transports of uvloop are no subclasses of asyncio's.
         stream = self.transport = cast(asyncio.Transport, transport)
         self.flow = Flow(self.loop, stream)
@@ -132,7 +131,7 @@ class HTTPConnection(asyncio.Protocol):
             self.ground.receive_data(data)
             if self._body is not None:
                 self._feed_body(self._body)
-            elif len(self.ground.buffer) > self._server.limits.read_buffer:
+            elif len(self.ground.buffer) > self.server.limits.read_buffer:
                 self.flow.pause_reading()
         elif phase is Phase.TUNNEL and self._tunnel is not None:
             self._tunnel.data_received(data)
@@ -149,13 +148,13 @@ class HTTPConnection(asyncio.Protocol):
         self.deadline = NEVER
         self.transport = None
         self.flow.connection_lost()
-        self._server.connection_closed(self)
+        self.server.connection_closed(self)
         if self._body is not None:
             self._body.set_exception(BodyInterrupted("the client went away in the middle of its request"))
         if self._tunnel is not None:
             self._tunnel.connection_lost()
         wanted = self._writer.handler_cancellation if self._writer is not None else None
-        if self._server.handler_cancellation if wanted is None else wanted:
+        if self.server.handler_cancellation if wanted is None else wanted:
             self._cancel()
 
     def pause_writing(self) -> None:
@@ -183,10 +182,10 @@ class HTTPConnection(asyncio.Protocol):
             # The first octets of a head start its deadline; later ones do not extend it (slowloris).
             if self._mark is not _HEAD_BEGUN and self.ground.buffer:
                 self._mark = _HEAD_BEGUN
-                self.deadline = self.clock.after(self._server.limits.head_timeout)
+                self.deadline = self.clock.after(self.server.limits.head_timeout)
             return
         assert isinstance(event, RequestHead), "a connection that awaits a head gives a head or NEED_DATA"
-        server = self._server
+        server = self.server
         self.phase = _EXCHANGE
         self.deadline = NEVER
         self.persistent = server.keep_alive_on
@@ -207,7 +206,7 @@ class HTTPConnection(asyncio.Protocol):
     async def _run_exchange(self, head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
         """Run the handler, and answer for it where it did not answer."""
         try:
-            await self._server.handler(head, body, writer)
+            await self.server.handler(head, body, writer)
             if self.flow.writing_paused:
                 # A handler may drop the awaitables of its writes, but not pile up response upon response.
                 await self.flow.wait_drained()
@@ -218,7 +217,7 @@ class HTTPConnection(asyncio.Protocol):
                 self._give_up(head, writer, error)
             raise
         except ClientDisconnectedError:
-            self._server.logger.debug("%s %s: the client is gone", head.method, head.target)
+            self.server.logger.debug("%s %s: the client is gone", head.method, head.target)
         except Exception as error:
             self._give_up(head, writer, error)
         finally:
@@ -229,12 +228,12 @@ class HTTPConnection(asyncio.Protocol):
                 writer.channel = None
                 self._task = self._writer = self._body = self._mark = None
                 self.abort()
-                self._server.exchange_ended(self)
+                self.server.exchange_ended(self)
                 raise
 
     def _give_up(self, head: RequestHead, writer: StreamWriter, error: BaseException) -> None:
         """A handler failed and no roof above caught it: 500 where that makes sense, else a cut is the only honesty."""
-        server = self._server
+        server = self.server
         if isinstance(error, (ProtocolError, BodyError)):
             # The client's fault, which the handler let through.
             status, detail = error.status, str(error)
@@ -243,7 +242,7 @@ class HTTPConnection(asyncio.Protocol):
             status, detail = 500, ""
             server.logger.error("Error handling %s %s", head.method, head.target, exc_info=error)
         if writer.started:
-            self.abort()
+            self.fail()
             return
         try:
             content_type, page = writer.error_page(status, detail, error if status == 500 and server.debug else None)
@@ -264,7 +263,7 @@ class HTTPConnection(asyncio.Protocol):
 
     def _await_head(self) -> None:
         """The exchange is over and the connection persists; a pipelined request may be here already."""
-        if self._server.closing:
+        if self.server.closing:
             self._close()
             return
         self.phase = _HEAD
@@ -285,14 +284,16 @@ class HTTPConnection(asyncio.Protocol):
             self._body.set_exception(BodyInterrupted("the exchange is over"))
         self._task = self._writer = self._body = self._tunnel = self._mark = None
         if self.phase is Phase.CLOSED:
-            self._server.exchange_ended(self)
+            self.server.exchange_ended(self)
         elif not ground.response_complete:
             self.abort()
+        elif self.phase is Phase.LINGERING:
+            pass  # the tunnel has left
         elif ground.request_complete and not ground.buffer:
             self._close()
-        elif ground.persists and not self._server.closing:
+        elif ground.persists and not self.server.closing:
             self.phase = Phase.DRAINING
-            self.deadline = self.clock.after(self._server.limits.lingering_time)
+            self.deadline = self.clock.after(self.server.limits.lingering_time)
             self._unread = 0
             self.flow.resume_reading()
             self._drain(b"")
@@ -311,7 +312,7 @@ class HTTPConnection(asyncio.Protocol):
             return
         if self.ground.start_next_cycle():
             self._await_head()
-        elif self._unread > self._server.limits.lingering_bytes:
+        elif self._unread > self.server.limits.lingering_bytes:
             self._linger()
 
     def _linger(self) -> None:
@@ -325,7 +326,7 @@ class HTTPConnection(asyncio.Protocol):
             self._close()
             return
         self.phase = Phase.LINGERING
-        self.deadline = self.clock.after(self._server.limits.lingering_time)
+        self.deadline = self.clock.after(self.server.limits.lingering_time)
         self.flow.resume_reading()
         try:
             if transport.can_write_eof():
@@ -336,7 +337,7 @@ class HTTPConnection(asyncio.Protocol):
 
     def _refuse(self, error: ProtocolError) -> None:
         """Answer octets that never became a request, and end the connection."""
-        server = self._server
+        server = self.server
         server.logger.debug("Refused a request of %s: %d %s", self.peername, error.status, error)
         for notify in server.observers.request_refused:
             notify(error.status, str(error), self.peername)
@@ -372,7 +373,7 @@ class HTTPConnection(asyncio.Protocol):
     def _close(self) -> None:
         """Close the connection when everything that was written has left."""
         self.phase = Phase.CLOSED
-        self.deadline = self.clock.after(self._server.limits.write_timeout)
+        self.deadline = self.clock.after(self.server.limits.write_timeout)
         if self.transport is not None:
             self.flow.lost = True
             self.transport.close()
@@ -383,6 +384,18 @@ class HTTPConnection(asyncio.Protocol):
         if self.transport is not None:
             self.flow.lost = True
             self.transport.abort()
+
+    def fail(self) -> None:
+        """The handler has failed in mid-response: close the connection so that the client sees it."""
+        if self.phase is Phase.TUNNEL and self._tunnel is not None:
+            self._tunnel.failed()
+        else:
+            self.abort()
+
+    def leave(self) -> None:
+        """The tunnel has said its last: our half closes, and the client may close the other."""
+        if self.phase is Phase.TUNNEL:
+            self._linger()
 
     def stop(self) -> None:
         """The server stops: close at once if no request is going on. A busy connection closes after its response."""
@@ -421,7 +434,7 @@ class HTTPConnection(asyncio.Protocol):
         elif self.phase is Phase.LINGERING or self.phase is Phase.DRAINING:
             self._close()
         elif self.flow.writing_paused:
-            self._watch(now, self._server.limits.write_timeout)
+            self._watch(now, self.server.limits.write_timeout)
         elif self._tunnel is not None:
             self.deadline = NEVER
             self._tunnel.deadline_passed(now)
@@ -429,7 +442,7 @@ class HTTPConnection(asyncio.Protocol):
             if self._body is None:
                 self.deadline = NEVER
             else:
-                self._watch(now, self._server.limits.body_timeout)
+                self._watch(now, self.server.limits.body_timeout)
         elif self.ground.buffer.strip(b"\r\n"):
             self._refuse(HeadTimeout("the head did not arrive in time"))
         else:
@@ -451,28 +464,13 @@ class HTTPConnection(asyncio.Protocol):
             self._stalled_at = self.clock.after(timeout)
         elif now >= self._stalled_at:
             if self.flow.writing_paused or body is None:
-                self._server.logger.debug("%s does not read its response: cut", self.peername)
+                self.server.logger.debug("%s does not read its response: cut", self.peername)
                 self.abort()
             else:
                 self._body = None
                 body.set_exception(BodyTimeout("the content did not arrive in time"))
 
     # -- what the writer asks (Channel) ----------------------------------------------------------------------------
-
-    @property
-    def server_field(self) -> bytes:
-        """The Server field line, or b""."""
-        return self._server.server_field
-
-    @property
-    def secure_proxy_ssl_header(self) -> tuple[str, str] | None:
-        """The field that tells, behind a trusted proxy, that the client used TLS."""
-        return self._server.secure_proxy_ssl_header
-
-    @property
-    def error_page(self) -> ErrorPage:
-        """Renders the page of an error."""
-        return self._server.error_page
 
     def switch(self, tunnel: Tunnel) -> bytes:
         """Give what arrives from now on to `tunnel`; returns what is here already."""

@@ -13,29 +13,23 @@ from typing import Any, Protocol
 from aioweb.protocol.events import RequestHead
 from aioweb.protocol.limits import Limits
 from aioweb.server.clock import Clock
-from aioweb.server.errorpage import ErrorPage
-from aioweb.server.observe import Observers
 from aioweb.server.stream import StreamReader
-from aioweb.server.writer import StreamWriter
+from aioweb.server.writer import ServerFacts, StreamWriter
 
 Handler = Callable[[RequestHead, StreamReader, StreamWriter], Awaitable[None]]
 """The whole contract upward: answer this request with this writer."""
 
 
-class ServerView(Protocol):
+class ServerView(ServerFacts, Protocol):
     """What a connection needs of the server that made it."""
 
     handler: Handler
     limits: Limits
-    observers: Observers
     logger: logging.Logger
-    closing: bool
     debug: bool
     keep_alive_on: bool
     tcp_keepalive: bool
     handler_cancellation: bool
-    secure_proxy_ssl_header: tuple[str, str] | None
-    server_field: bytes
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -53,7 +47,3 @@ class ServerView(Protocol):
 
     def exchange_ended(self, connection: Any) -> None:
         """The handler of a closed connection has ended too."""
-
-    @property
-    def error_page(self) -> ErrorPage:
-        """Renders the page of an error."""

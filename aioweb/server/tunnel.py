@@ -24,5 +24,8 @@ class Tunnel(Protocol):
         It may come early, for instance when a slow client has caught up.
         """
 
+    def failed(self) -> None:
+        """The handler has failed: tell the client, as far as it may know, and end."""
+
     def stop(self) -> None:
         """The server stops: say goodbye, and let the handler end."""

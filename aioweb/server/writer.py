@@ -17,6 +17,7 @@ from aioweb.protocol.framing import BodyKind, Framing
 from aioweb.server.clock import Clock
 from aioweb.server.errorpage import ErrorPage
 from aioweb.server.flow import DRAINED, NEXT_TURN, ClientDisconnectedError, Flow
+from aioweb.server.observe import Observers
 from aioweb.server.sendfile import BLOCK, KernelCopy, SeekableFile, read_block
 from aioweb.server.tunnel import Tunnel
 
@@ -24,6 +25,23 @@ _GATHER = 65536
 """Bytes that are gathered before they are handed to the transport; larger pieces are not copied together."""
 
 _LENGTH = BodyKind.LENGTH
+
+
+class ServerFacts(Protocol):
+    """What a response, and who writes it, may ask of the server."""
+
+    closing: bool
+    """The server stops."""
+    observers: Observers
+    """Who is told of events."""
+    secure_proxy_ssl_header: tuple[str, str] | None
+    """The field that tells, behind a trusted proxy, that the client used TLS."""
+    server_field: bytes
+    """The Server field line, or b""."""
+
+    @property
+    def error_page(self) -> ErrorPage:
+        """Renders the page of an error."""
 
 
 class Channel(Protocol):
@@ -41,19 +59,17 @@ class Channel(Protocol):
     """When the clock is to look at the connection."""
 
     @property
-    def error_page(self) -> ErrorPage:
-        """Renders the page of an error."""
-
-    @property
-    def secure_proxy_ssl_header(self) -> tuple[str, str] | None:
-        """The field that tells, behind a trusted proxy, that the client used TLS."""
-
-    @property
-    def server_field(self) -> bytes:
-        """The Server field line, or b""."""
+    def server(self) -> ServerFacts:
+        """The server of this connection."""
 
     def abort(self) -> None:
         """Close the connection at once."""
+
+    def fail(self) -> None:
+        """The handler has failed in mid-response: close the connection so that the client sees it."""
+
+    def leave(self) -> None:
+        """The tunnel has said its last: our half closes, and the client may close the other."""
 
     def switch(self, tunnel: Tunnel) -> bytes:
         """Give what arrives from now on to `tunnel`; returns what is here already."""
@@ -124,12 +140,12 @@ class StreamWriter:
     @property
     def server_field(self) -> bytes:
         """The Server field line; b"" if the server does not tell its name."""
-        return self._over().server_field
+        return self._over().server.server_field
 
     @property
     def secure_proxy_ssl_header(self) -> tuple[str, str] | None:
         """Name and value of the field by which a trusted proxy says that the client used TLS; None without one."""
-        return self.channel.secure_proxy_ssl_header if self.channel is not None else None
+        return self.channel.server.secure_proxy_ssl_header if self.channel is not None else None
 
     @property
     def started(self) -> bool:
@@ -310,6 +326,21 @@ class StreamWriter:
         self._put(channel, octets)
         return channel.flow.drain()
 
+    @property
+    def gathered_size(self) -> int:
+        """Bytes that were not handed to the transport yet."""
+        return self._gathered_size
+
+    @property
+    def stopping(self) -> bool:
+        """The server stops: nothing long should begin."""
+        return self.channel is None or self.channel.server.closing
+
+    @property
+    def observers(self) -> Observers:
+        """Who is told of events."""
+        return self._over().server.observers
+
     def look_again(self, seconds: float | None) -> None:
         """Call `deadline_passed` of the tunnel in so many seconds; None for never. The last word counts."""
         channel = self.channel
@@ -320,12 +351,12 @@ class StreamWriter:
 
     def error_page(self, status: int, detail: str = "", exception: BaseException | None = None) -> tuple[str, bytes]:
         """Content type and content of the page for an error, in the kind of text that the client accepts."""
-        return self._over().error_page(status, detail, exception, self.head.fields.headers.get("Accept"))
+        return self._over().server.error_page(status, detail, exception, self.head.fields.headers.get("Accept"))
 
     def abort(self) -> None:
         """Cut the connection: the response has begun and cannot be completed, and the client must see that."""
         if self.channel is not None:
-            self.channel.abort()
+            self.channel.fail()
 
     def cut_off(self) -> None:
         """The exchange is over: whoever still holds this writer cannot write into the next response."""

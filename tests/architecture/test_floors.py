@@ -26,8 +26,8 @@ def words(text: str) -> list[str]:
 FLOORS = ("protocol", "server", "web")
 ORDER = {
     "protocol": words("""
-        errors limits grammar events head framing body encode state connection coding auth dates mediatypes
-        disposition fields conditional cookies multipart websocket.frames websocket.deflate
+        errors limits grammar events head framing body encode state connection auth dates mediatypes
+        disposition fields coding conditional cookies multipart websocket.frames websocket.deflate
         websocket.handshake websocket.messages websocket.connection
     """),
     "server": words(

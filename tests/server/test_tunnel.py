@@ -37,6 +37,9 @@ class Echo:
         self.looks += 1
         self.writer.put(b"looked")
 
+    def failed(self) -> None:
+        self.end("failed")
+
     def stop(self) -> None:
         self.writer.put(b"stopping")
         self.end("stopped")
