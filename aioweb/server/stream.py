@@ -281,6 +281,20 @@ class StreamReader:
             raise RuntimeError("another task waits for data of this body")
         return self._take(self._size if n < 0 else min(n, self._size))
 
+    def unread_data(self, data: bytes) -> None:
+        """Put back what was read last, to be read again; nobody who waits is woken.
+
+        Raises ValueError for more than was read.
+        """
+        if len(data) > self.total_bytes - self._size:
+            raise ValueError(f"unread_data() of {len(data)} bytes, and {self.total_bytes - self._size} were read")
+        if data and self._exception is None:
+            if self._offset:
+                self._chunks[0] = self._chunks[0][self._offset :]
+                self._offset = 0
+            self._chunks.appendleft(data)
+            self._size += len(data)
+
     async def collect(self, max_size: int = 0) -> bytes:
         """The rest of the body, if that is no more than `max_size` bytes; 0 or less is no limit.
 

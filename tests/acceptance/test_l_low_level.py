@@ -1,4 +1,4 @@
-"""FEATURES section L without WSGI: body stream, error names, low-level server, access-log atoms, small utilities."""
+"""FEATURES L3 to L9 without WSGI: error names, low-level server, access-log atoms, small utilities."""
 
 from __future__ import annotations
 
@@ -13,99 +13,11 @@ import pytest
 import aioweb
 from aioweb import BasicAuth, hdrs, parse_mimetype, reify, web
 
-# -- L1, L2: the body stream -------------------------------------------------------------------------------------------
-
 
 def reading(handler: Any, **options: Any) -> web.Application:
     app = web.Application(**options)
     app.router.add_post("/", handler)
     return app
-
-
-@pytest.mark.parametrize("chunked", [True, False])
-async def test_l1_the_readers_of_request_content(serve, chunked: bool) -> None:
-    async def read(request):
-        content = request.content
-        read = [await content.read(2), await content.readexactly(3), await content.readline()]
-        await content.wait_eof()
-        assert content.is_eof()
-        assert not content.at_eof()
-        read += [content.read_nowait(1), content.read_nowait(), await content.readany(), await content.read()]
-        assert content.at_eof()
-        assert content.exception() is None
-        return web.json_response([piece.decode() for piece in read])
-
-    body = b"abcdefghi\njkl"
-    lines = ["Transfer-Encoding: chunked"] if chunked else [f"Content-Length: {len(body)}"]
-    framed = b"".join(b"1\r\n%c\r\n" % octet for octet in body) + b"0\r\n\r\n" if chunked else body
-    address = await serve(reading(read))
-    peer = await address.connect()
-    head = "\r\n".join(["POST / HTTP/1.1", "Host: a", *lines, "", ""]).encode()
-    await peer.send(head + framed)
-    assert (await peer.response()).body == b'["ab", "cde", "fghi\\n", "j", "kl", "", ""]'
-
-
-async def test_l1_the_mark_of_the_end_is_falsy_bytes(serve) -> None:
-    async def drain(request):
-        while piece := await request.content.readany():
-            assert isinstance(piece, bytes)
-        ends = [await request.content.read(5), await request.content.readline(), request.content.read_nowait()]
-        assert ends == [b"", b"", b""]
-        with pytest.raises(asyncio.IncompleteReadError):
-            await request.content.readexactly(1)
-        return web.Response()
-
-    address = await serve(reading(drain))
-    assert (await address.request("POST", "/", body=b"abc")).status == 200
-
-
-async def test_l1_a_request_without_content_is_at_its_end(serve) -> None:
-    async def look(request):
-        assert request.content.at_eof()
-        return web.Response(text=repr(await request.content.read()))
-
-    address = await serve(reading(look))
-    assert (await address.request("POST", "/", "Content-Length: 0")).body == b"b''"
-
-
-async def test_l1_exception_tells_what_broke_the_content(serve) -> None:
-    async def read(request):
-        with pytest.raises(web.BadHttpMessage):
-            await request.content.read()
-        return web.Response(text=type(request.content.exception()).__name__)
-
-    address = await serve(reading(read))
-    answer = await address.raw(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")
-    assert answer.endswith(b"BadChunk")
-
-
-async def test_l2_a_body_that_nobody_reads_pauses_the_transport_at_64_kib(serve) -> None:
-    started, go_on = asyncio.get_running_loop().create_future(), asyncio.Event()
-
-    async def slow(request):
-        started.set_result(request.content)
-        await go_on.wait()
-        held.append(len(request.content.read_nowait()))
-        return web.Response(text=str(held[0] + len(await request.content.read())))
-
-    held: list[int] = []
-    size = 8 * 2**20
-    address = await serve(reading(slow))
-    peer = await address.connect()
-    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size
-    sending = asyncio.create_task(peer.send(head + bytes(size)))
-    content = await started
-    while not content.full:
-        await asyncio.sleep(0)
-    before = content.total_bytes
-    await asyncio.sleep(0.01)
-    assert content.total_bytes == before
-    assert not sending.done()
-    go_on.set()
-    assert (await peer.response()).body == str(size).encode()
-    await sending
-    # 64 KiB, and one read of the transport that passes them: 256 KiB in asyncio.
-    assert 65536 < held[0] <= 65536 + 262144
 
 
 # -- L3: error names ---------------------------------------------------------------------------------------------------

@@ -169,6 +169,31 @@ async def test_read_nowait_never_waits() -> None:
     assert await task == b""
 
 
+async def test_unread_data_puts_back_what_was_read() -> None:
+    stream = Stream(b"abc", b"def" * 1000, eof=True)
+    assert await stream.read(2) == b"ab"
+    stream.unread_data(b"ab")
+    assert await stream.read(5) == b"abcde"
+    stream.unread_data(b"e")
+    stream.unread_data(b"")
+    assert await stream.readexactly(3) == b"efd"
+    assert stream.total_bytes == 3003
+    with pytest.raises(ValueError, match="8 bytes, and 7 were read"):
+        stream.unread_data(b"x" * 8)
+    with pytest.raises(ValueError, match="0 were read"):
+        EMPTY_BODY.unread_data(b"x")
+    EMPTY_BODY.unread_data(b"")
+
+
+async def test_unread_data_after_an_exception_is_dropped() -> None:
+    stream = Stream(b"abc")
+    await stream.read(1)
+    stream.set_exception(BodyTimeout())
+    stream.unread_data(b"a")
+    with pytest.raises(BodyTimeout):
+        stream.read_nowait()
+
+
 @pytest.mark.parametrize("limit", [0, -1, 6])
 async def test_collect_gives_all_of_a_body_within_the_limit(limit: int) -> None:
     assert await Stream(b"abc", b"def", eof=True).collect(limit) == b"abcdef"
