@@ -201,4 +201,4 @@ def origin_allowed(head: RequestHead, allowed: Iterable[str]) -> bool:
 def _origin(text: str) -> tuple[str, str]:
     """Scheme and host with a port that is not the scheme's own, in lower case (RFC 6454 section 4)."""
     scheme, _, host = text.lower().partition("://")
-    return scheme, host.removesuffix(_DEFAULT_PORTS.get(scheme, "\n"))
+    return scheme, host.removesuffix(_DEFAULT_PORTS.get(scheme, ""))

@@ -6,7 +6,7 @@ all of these tell one story.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -89,13 +89,16 @@ class Outcome:
 
 def take(connection: WebSocketConnection, outcome: Outcome) -> None:
     """Take events until the connection waits or fails; the first error must stay."""
+    failure = None
     try:
         while (event := connection.next_event()) is not NEED_DATA:
             outcome.events.append(event)
     except WebSocketError as error:
-        assert outcome.failed in (None, error.close_code), "the first error stays"
-        assert len(str(error).encode()) <= 123, "the reason fits into a close frame"
-        outcome.failed, outcome.reason = int(error.close_code), str(error)
+        failure = error
+    if failure is not None:
+        assert outcome.failed in (None, failure.close_code), "the first error stays"
+        assert len(str(failure).encode()) <= 123, "the reason fits into a close frame"
+        outcome.failed, outcome.reason = int(failure.close_code), str(failure)
 
 
 def deliver(pieces: Iterable[bytes], **options: Any) -> Outcome:
@@ -116,12 +119,3 @@ def observe(octets: bytes, **options: Any) -> Outcome:
     for pieces in fragmentations(octets):
         assert deliver(pieces, **options) == whole, f"cut as {pieces!r}"
     return whole
-
-
-def pieces_of(octets: bytes, sizes: list[int]) -> Iterator[bytes]:
-    """Cut octets into pieces of these sizes, again and again."""
-    at = turn = 0
-    while at < len(octets):
-        yield octets[at : at + sizes[turn % len(sizes)]]
-        at += sizes[turn % len(sizes)]
-        turn += 1
