@@ -78,7 +78,8 @@ def read_disposition(value: str) -> Disposition | None:
     Octets that are not UTF-8 are taken for Latin-1. `filename*` wins over `filename`, as RFC 6266 section 4.3 says,
     and so do the sections of RFC 2231; where an extended value cannot be decoded, the plain one counts.
 
-    Returns None for what breaks the grammar or holds a control, for a parameter that stands twice, and for more than 32 of them.
+    Returns None for what breaks the grammar or holds a control, for a parameter that stands twice, and for more than
+    32 parameters.
     """
     start = _KIND.match(value)
     if start is None or BAD_IN_VALUE.search(value) is not None:
@@ -88,6 +89,8 @@ def read_disposition(value: str) -> Disposition | None:
     if sent is None:
         return None
     parameters = _decode(sent) if any("*" in name for name in sent) else sent
+    if parameters is None:
+        return None
     filename = parameters.get("filename")
     return Disposition(
         kind,
@@ -140,8 +143,8 @@ def _repair(text: str) -> str:
     return text
 
 
-def _decode(sent: dict[str, str]) -> dict[str, str]:
-    """Put extended values (RFC 8187) and sections (RFC 2231) in the place of plain ones."""
+def _decode(sent: dict[str, str]) -> dict[str, str] | None:
+    """Put extended values (RFC 8187) and sections (RFC 2231) in the place of plain ones; None for a doubled section."""
     plain: dict[str, str] = {}
     extended: dict[str, str] = {}
     sections: dict[str, dict[int, tuple[str, bool]]] = {}
@@ -149,8 +152,11 @@ def _decode(sent: dict[str, str]) -> dict[str, str]:
         if "*" not in name:
             plain[name] = value
         elif (match := _SECTION.fullmatch(name)) is not None:
-            sections.setdefault(match[1], {}).setdefault(int(match[2]), (value, bool(match[3])))
-        elif name.endswith("*") and (decoded := _decode_extended(value)) is not None:
+            pieces = sections.setdefault(match[1], {})
+            if int(match[2]) in pieces:
+                return None
+            pieces[int(match[2])] = (value, bool(match[3]))
+        elif name[-1] == "*" and name != "*" and (decoded := _decode_extended(value)) is not None:
             extended[name[:-1]] = decoded
     for name, pieces in sections.items():
         joined = _join_sections(pieces)
@@ -189,6 +195,7 @@ def _decode_octets(octets: bytes, charset: str) -> str | None:
 
 
 def _without_path(filename: str) -> str:
+    filename = filename.rstrip("/\\")
     filename = filename[max(filename.rfind("/"), filename.rfind("\\")) + 1 :]
     return "" if filename in {".", ".."} else filename
 
