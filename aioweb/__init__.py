@@ -17,13 +17,19 @@ from aioweb._version import __version__
 from aioweb.protocol.events import HttpVersion, HttpVersion10, HttpVersion11
 from aioweb.protocol.fields import BasicAuth, parse_mimetype
 from aioweb.web.parts import MultipartReader
+from aioweb.web.wsmessage import WSMsgType
+
+MsgType = WSMsgType
+"""The name of `WSMsgType` in aiohttp 0.17."""
 
 __all__ = (
     "BasicAuth",
     "HttpVersion",
     "HttpVersion10",
     "HttpVersion11",
+    "MsgType",
     "MultipartReader",
+    "WSMsgType",
     "__version__",
     "hdrs",
     "parse_mimetype",

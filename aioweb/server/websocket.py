@@ -208,11 +208,11 @@ class WebSocketSession:
 
     def stop(self) -> None:
         """The server stops."""
-        self._begin_close(CloseCode.GOING_AWAY, "the server stops")
+        self.begin_close(CloseCode.GOING_AWAY, "the server stops")
 
     def failed(self) -> None:
         """The handler has failed: the peer is told so, without details."""
-        self._begin_close(CloseCode.INTERNAL_ERROR, "")
+        self.begin_close(CloseCode.INTERNAL_ERROR, "")
         self._leave(CloseCode.INTERNAL_ERROR, "", "server")
 
     # -- receiving -------------------------------------------------------------------------------------------------
@@ -368,7 +368,7 @@ class WebSocketSession:
             return False
         if self._last is not None:
             await asyncio.wait([self._last])
-        self._begin_close(code, reason)
+        self.begin_close(code, reason)
         await self._wait_closed()
         return True
 
@@ -379,7 +379,8 @@ class WebSocketSession:
             await asyncio.shield(self._close_waiter)
         self.unread = False
 
-    def _begin_close(self, code: int, reason: str | bytes) -> None:
+    def begin_close(self, code: int, reason: str | bytes) -> None:
+        """Send a close frame, and wait for nobody; the peer gets `timeout` seconds to answer."""
         if self.closed or self.ground.close_sent is not None:
             return
         answers = self.ground.close_received

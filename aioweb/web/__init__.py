@@ -8,6 +8,7 @@ from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import HttpVersion, HttpVersion10, HttpVersion11
 from aioweb.protocol.fields import ETAG_ANY, BasicAuth, ETag
 from aioweb.protocol.limits import Limits
+from aioweb.protocol.websocket import PerMessageDeflate
 from aioweb.server.access import (
     AbstractAccessLogger,
     AbstractAsyncAccessLogger,
@@ -18,6 +19,7 @@ from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.observe import Observer, Observers
 from aioweb.server.sites import SockSite, TCPSite, UnixSite
 from aioweb.server.stream import BodyError, BodyInterrupted, BodyTimeout, BodyTooLarge, StreamReader
+from aioweb.server.websocket import WebSocketClosed
 from aioweb.server.writer import StreamWriter
 from aioweb.web.application import AppKey, Application, CleanupError
 from aioweb.web.compat import (
@@ -138,7 +140,11 @@ from aioweb.web.signals import Signal
 from aioweb.web.state import ResponseKey
 from aioweb.web.streamresponse import StreamResponse
 from aioweb.web.views import View
+from aioweb.web.websocket import WebSocketReady, WebSocketResponse, broadcast
+from aioweb.web.wsmessage import WSCloseCode, WSMessage, WSMsgType
 
+MsgType = WSMsgType
+"""The name of `WSMsgType` in aiohttp 0.17."""
 Route = AbstractRoute
 """The name of a route's base class in aiohttp 0.17."""
 
@@ -246,9 +252,11 @@ __all__ = (
     "MaskDomain",
     "MatchedSubAppResource",
     "Middleware",
+    "MsgType",
     "MultipartReader",
     "Observer",
     "Observers",
+    "PerMessageDeflate",
     "PlainResource",
     "PlainRoute",
     "PrefixResource",
@@ -279,6 +287,13 @@ __all__ = (
     "UrlMappingMatchInfo",
     "View",
     "WSClientDisconnectedError",
+    "WSCloseCode",
+    "WSMessage",
+    "WSMsgType",
+    "WebSocketClosed",
+    "WebSocketReady",
+    "WebSocketResponse",
+    "broadcast",
     "continue_on_read",
     "delete",
     "get",

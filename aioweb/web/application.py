@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, TypeVar
+from weakref import WeakSet
 
 import attrs
 from yarl import URL
@@ -108,6 +109,8 @@ class Application(ApplicationAliases, StateMapping):
         """Called with the application when everything has ended."""
         self.on_response_prepare: Signal[Any] = Signal(self, "on_response_prepare")
         """Called with request and response before the head of each response is sent."""
+        self.websockets: WeakSet[Any] = WeakSet()
+        """The open WebSockets of this application and of those below it."""
         self.cleanup_ctx: FreezableList[Callable[[Application], Any]] = FreezableList(what="list of cleanup contexts")
         """Asynchronous generators with one yield, or context managers: what comes up with the application, and ends
         in reverse order."""
@@ -320,7 +323,7 @@ class Application(ApplicationAliases, StateMapping):
                 - access_log_format: its format.
                 - observers: further observers.
                 - log: the name of `logger` in aiohttp 0.17.
-                - host, port, timeout_ceil_threshold, auto_decompress: accepted for old code, without effect.
+                - host, port, timeout_ceil_threshold: accepted for old code, without effect.
 
         Raises TypeError for an option that nobody knows, ValueError for an impossible limit.
         """

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 import attrs
 from multidict import MultiDictProxy
 
+from aioweb.protocol.coding import BadCoding
 from aioweb.protocol.errors import BadChunk, BadField, BadRequestLine, FieldsTooLarge, ProtocolError
 from aioweb.protocol.limits import Limits
 from aioweb.server.flow import ClientDisconnectedError
-from aioweb.server.stream import BodyError, StreamReader
+from aioweb.server.stream import StreamReader
 
 
 class _Request(Protocol):
@@ -83,6 +85,32 @@ class ResponseAliases:
             return done.value  # type: ignore[no-any-return]
         steps.close()
         raise RuntimeError("an on_response_prepare hook has to wait: write `await response.prepare(request)`")
+
+
+class _WebSocket(Protocol):
+    def can_prepare(self, request: Any) -> Any: ...
+
+    async def receive(self, timeout: float | None = None) -> Any: ...
+
+    async def close(self) -> bool: ...
+
+
+class WebSocketAliases:
+    """0.17 names of a WebSocket, and names that were deprecated then. (`start` is that of every response.)"""
+
+    def can_start(self: _WebSocket, request: Any) -> Any:
+        """`can_prepare`."""
+        return self.can_prepare(request)
+
+    async def receive_msg(self: _WebSocket) -> Any:
+        """`receive`, under a name that was deprecated in 0.17 already."""
+        warnings.warn("receive_msg() is deprecated, use receive()", DeprecationWarning, stacklevel=2)
+        return await self.receive()
+
+    async def wait_closed(self: _WebSocket) -> bool:
+        """`close`, under a name that was deprecated in 0.17 already."""
+        warnings.warn("wait_closed() is deprecated, use close()", DeprecationWarning, stacklevel=2)
+        return await self.close()
 
 
 class _Application(Protocol):
@@ -173,7 +201,7 @@ BadStatusLine = BadRequestLine
 InvalidHeader = BadField
 LineTooLong = FieldsTooLarge  # a request line that is too long never reaches a handler, a trailer may
 TransferEncodingError = BadChunk
-ContentEncodingError = BodyError
+ContentEncodingError = BadCoding
 WSClientDisconnectedError = ClientDisconnectedError
 
 
@@ -193,7 +221,6 @@ _WITHOUT_EFFECT = {
     "host",  # informational in 0.17
     "port",
     "timeout_ceil_threshold",  # deadlines are coarse here anyway
-    "auto_decompress",  # until request contents are decompressed at all
 }
 
 

@@ -25,6 +25,7 @@ from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.observe import Observer, Observers
 from aioweb.server.server import Server
 from aioweb.server.stream import BodyError, StreamReader
+from aioweb.server.websocket import WebSocketClosed
 from aioweb.server.writer import StreamWriter
 from aioweb.web.compat import split_options
 from aioweb.web.exceptions import HTTPException, HTTPExpectationFailed
@@ -111,7 +112,9 @@ def _recover(
 ) -> Response | None:
     """Answer for an exception that is no response; None if nothing can be answered, then the connection is cut."""
     writer = request.writer
-    if isinstance(exception, ClientDisconnectedError) and writer.transport is None:
+    if isinstance(exception, WebSocketClosed) or (
+        isinstance(exception, ClientDisconnectedError) and writer.transport is None
+    ):
         _tell_gone(request, observers, logger)
         return None
     if isinstance(exception, (BodyError, ProtocolError)):

@@ -35,9 +35,9 @@ ORDER = {
     ),
     "web": words("""
         signals state compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
-        text partcodings parts partwriter forms requesthead request views paths routes domains
-        filetypes openfile fileresponse resources folder static
-        routedef routeindex router middlewares websocket handler application runner
+        text filetypes partcodings parts partwriter forms requesthead request views paths routes domains
+        openfile fileresponse resources folder static
+        routedef routeindex routeadder router middlewares wsmessage websocket handler application runner
     """),
 }
 FOUNDATION = {"_version", "hdrs", "log"}
