@@ -100,6 +100,7 @@ from aioweb.web.handler import WebServer as Server
 from aioweb.web.handler import continue_on_read
 from aioweb.web.middlewares import Handler, Middleware, middleware, normalize_path_middleware
 from aioweb.web.parts import BodyPartReader, MultipartReader
+from aioweb.web.partwriter import BodyPartWriter, MultipartWriter
 from aioweb.web.request import BaseRequest, Request, RequestKey
 from aioweb.web.resources import (
     DynamicResource,
@@ -169,6 +170,7 @@ __all__ = (
     "BodyError",
     "BodyInterrupted",
     "BodyPartReader",
+    "BodyPartWriter",
     "BodyTimeout",
     "BodyTooLarge",
     "CleanupError",
@@ -254,6 +256,7 @@ __all__ = (
     "Middleware",
     "MsgType",
     "MultipartReader",
+    "MultipartWriter",
     "Observer",
     "Observers",
     "PerMessageDeflate",

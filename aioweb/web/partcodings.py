@@ -112,6 +112,14 @@ class QuotedPrintableEncoder:
         return b""
 
 
+def is_coded(headers: Mapping[str, str]) -> bool:
+    """The head of a part names a coding that changes its content."""
+    if headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "").lower() not in _PLAIN:
+        return True
+    content_coding = headers.get(hdrs.CONTENT_ENCODING)
+    return content_coding is not None and bool(split_codings(content_coding))
+
+
 class PartDecoder:
     """Undoes the codings of one part; `make_part_decoder` makes it."""
 
@@ -156,10 +164,9 @@ def make_part_decoder(headers: Mapping[str, str], limits: Limits) -> PartDecoder
 
     Raises HTTPUnsupportedMediaType for a coding that is unknown.
     """
-    transfer_coding = headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "").lower()
-    content_coding = headers.get(hdrs.CONTENT_ENCODING)
-    if transfer_coding in _PLAIN and content_coding is None:
+    if not is_coded(headers):
         return None
+    transfer_coding = headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "").lower()
     transfer: Base64Decoder | QuotedPrintableDecoder | None = None
     if transfer_coding == "base64":
         transfer = Base64Decoder()
@@ -168,7 +175,7 @@ def make_part_decoder(headers: Mapping[str, str], limits: Limits) -> PartDecoder
     elif transfer_coding not in _PLAIN:
         raise HTTPUnsupportedMediaType(text="415: a part has an unknown Content-Transfer-Encoding")
     try:
-        content = None if content_coding is None else make_decoder(content_coding, limits)
+        content = make_decoder(headers.get(hdrs.CONTENT_ENCODING, ""), limits)
     except ProtocolError as error:
         raise refuse(error)
     return PartDecoder(transfer, content)
@@ -198,6 +205,8 @@ def make_part_encoder(headers: Mapping[str, str]) -> PartEncoder | None:
 
     Raises ValueError for a coding that is not available, and for more than one Content-Encoding.
     """
+    if not is_coded(headers):
+        return None
     transfer_coding = headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "").lower()
     codings = split_codings(headers.get(hdrs.CONTENT_ENCODING, ""))
     if len(codings) > 1:
@@ -209,8 +218,7 @@ def make_part_encoder(headers: Mapping[str, str]) -> PartEncoder | None:
         transfer = QuotedPrintableEncoder()
     elif transfer_coding not in _PLAIN:
         raise ValueError(f"Content-Transfer-Encoding must be base64, quoted-printable or none, not {transfer_coding!r}")
-    content = make_encoder(codings[0]) if codings else None
-    return None if transfer is None and content is None else PartEncoder(content, transfer)
+    return PartEncoder(make_encoder(codings[0]) if codings else None, transfer)
 
 
 def refuse(error: ProtocolError) -> HTTPException:
