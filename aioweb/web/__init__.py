@@ -4,6 +4,7 @@ The names are those of aiohttp.web; the reference documents each.
 """
 
 from aioweb.protocol.cookies import SetCookie
+from aioweb.protocol.disposition import format_disposition as content_disposition
 from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import HttpVersion, HttpVersion10, HttpVersion11
 from aioweb.protocol.fields import ETAG_ANY, BasicAuth, ETag
@@ -96,6 +97,7 @@ from aioweb.web.exceptions import (
     HTTPVersionNotSupported,
 )
 from aioweb.web.forms import FileField
+from aioweb.web.fileresponse import FileResponse
 from aioweb.web.handler import WebServer as Server
 from aioweb.web.handler import continue_on_read
 from aioweb.web.middlewares import Handler, Middleware, middleware, normalize_path_middleware
@@ -117,6 +119,7 @@ from aioweb.web.routedef import (
     AbstractRouteDef,
     RouteDef,
     RouteTableDef,
+    StaticDef,
     delete,
     get,
     head,
@@ -125,6 +128,7 @@ from aioweb.web.routedef import (
     post,
     put,
     route,
+    static,
     view,
 )
 from aioweb.web.router import AbstractRouter, UrlDispatcher
@@ -139,6 +143,7 @@ from aioweb.web.routes import (
 from aioweb.web.runner import AppRunner, BaseRunner, GracefulExit, ServerRunner, run_app
 from aioweb.web.signals import Signal
 from aioweb.web.state import ResponseKey
+from aioweb.web.static import StaticResource, StaticRoute
 from aioweb.web.streamresponse import StreamResponse
 from aioweb.web.views import View
 from aioweb.web.websocket import WebSocketReady, WebSocketResponse, broadcast
@@ -181,6 +186,7 @@ __all__ = (
     "DynamicRoute",
     "ETag",
     "FileField",
+    "FileResponse",
     "GracefulExit",
     "HTTPAccepted",
     "HTTPBadGateway",
@@ -279,6 +285,9 @@ __all__ = (
     "SetCookie",
     "Signal",
     "SockSite",
+    "StaticDef",
+    "StaticResource",
+    "StaticRoute",
     "StreamReader",
     "StreamResponse",
     "StreamWriter",
@@ -297,6 +306,7 @@ __all__ = (
     "WebSocketReady",
     "WebSocketResponse",
     "broadcast",
+    "content_disposition",
     "continue_on_read",
     "delete",
     "get",
@@ -311,5 +321,6 @@ __all__ = (
     "put",
     "route",
     "run_app",
+    "static",
     "view",
 )

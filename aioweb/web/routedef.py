@@ -5,6 +5,7 @@ A definition is only data; errors in it are found when it is registered, with `a
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, overload
@@ -53,6 +54,31 @@ class RouteDef(AbstractRouteDef):
     def register(self, router: Registrar) -> list[AbstractRoute]:
         """Register it, and return its one route."""
         return [router.add_route(self.method, self.path, self.handler, **self.kwargs)]
+
+
+@attrs.frozen(repr=False)
+class StaticDef(AbstractRouteDef):
+    """A folder of files to be: `router.add_static(prefix, path, **kwargs)`."""
+
+    prefix: str
+    """Begins with a slash."""
+    path: str | os.PathLike[str]
+    """Of the folder."""
+    kwargs: Mapping[str, Any] = attrs.field(factory=dict)
+    """Other arguments of `add_static`."""
+
+    def __repr__(self) -> str:
+        options = "".join(f", {name}={value!r}" for name, value in sorted(self.kwargs.items()))
+        return f"<StaticDef {self.prefix} -> {os.fspath(self.path)}{options}>"
+
+    def register(self, router: Any) -> list[AbstractRoute]:
+        """Register it, and return its routes."""
+        return list(router.add_static(self.prefix, self.path, **self.kwargs))
+
+
+def static(prefix: str, path: str | os.PathLike[str], **kwargs: Any) -> StaticDef:
+    """Define a folder of files; `kwargs` as for `UrlDispatcher.add_static`."""
+    return StaticDef(prefix, path, kwargs)
 
 
 def route(method: str, path: str, handler: HandlerLike, **kwargs: Any) -> RouteDef:
@@ -144,17 +170,26 @@ class RouteTableDef(Sequence[AbstractRouteDef]):
         """Decorate the handler of a method; `kwargs` as for `UrlDispatcher.add_route`."""
         if not isinstance(path, str):
             raise TypeError(f"path must be a str, not {path!r}: write the decorator as @routes.get('/path')")
-        name = kwargs.get("name")
-        if name is not None and self._name is not None:
-            kwargs["name"] = f"{self._name}.{name}"
-        if self._middlewares:
-            kwargs["middlewares"] = (*self._middlewares, *kwargs.get("middlewares", ()))
+        self._complete(kwargs)
 
         def decorate(handler: _H) -> _H:
             self._items.append(RouteDef(method, self._prefix + path, handler, kwargs))
             return handler
 
         return decorate
+
+    def _complete(self, kwargs: dict[str, Any]) -> None:
+        """Put name and middlewares of the table in front of those of a definition."""
+        name = kwargs.get("name")
+        if name is not None and self._name is not None:
+            kwargs["name"] = f"{self._name}.{name}"
+        if self._middlewares:
+            kwargs["middlewares"] = (*self._middlewares, *kwargs.get("middlewares", ()))
+
+    def static(self, prefix: str, path: str | os.PathLike[str], **kwargs: Any) -> None:
+        """Add a folder of files; `kwargs` as for `UrlDispatcher.add_static`."""
+        self._complete(kwargs)
+        self._items.append(StaticDef(self._prefix + prefix, path, kwargs))
 
     def head(self, path: str, **kwargs: Any) -> Callable[[_H], _H]:
         """Decorate the handler of HEAD."""

@@ -7,11 +7,9 @@ built when the first request comes, or at the freeze, and again after a change.
 
 from __future__ import annotations
 
-import keyword
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence, Sized
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from aioweb.web.exceptions import HTTPMethodNotAllowed, HTTPNotFound
@@ -24,21 +22,17 @@ from aioweb.web.resources import (
     Resource,
     RouteResource,
 )
-from aioweb.web.routedef import AbstractRouteDef
+from aioweb.web.routeadder import ResourceTable, RouteAdder, check_name
 from aioweb.web.routeindex import RouteIndex
 from aioweb.web.routes import (
-    ANY_METHOD,
     AbstractMatchInfo,
     AbstractResource,
     AbstractRoute,
-    ExpectHandler,
     MatchInfoError,
     MiddlewareLike,
-    ResourceRoute,
     UrlMappingMatchInfo,
     check_middlewares,
 )
-from aioweb.web.views import HandlerLike
 
 _T = TypeVar("_T")
 
@@ -67,162 +61,6 @@ class AbstractRouter(ABC):
     def find_named(self, name: str) -> AbstractResource:
         """The resource of this name, for URLs in reverse. Raises KeyError; a router without names always does."""
         raise KeyError(name)
-
-
-class RouteAdder(ABC):
-    """The `add_` methods of a router, and of a group of it."""
-
-    @abstractmethod
-    def add_resource(
-        self, path: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = ()
-    ) -> Resource:
-        """Register a resource without routes. The last one is used again if it has the same path and name.
-
-        Args:
-            path: a template, see `parse_template`.
-            name: identifiers, joined by `.`, `:` or `-`; unique in the router.
-            middlewares: around the handlers of all its routes, outermost first.
-
-        Raises ValueError for a bad or taken name or a bad path, RuntimeError if the router is frozen.
-        """
-
-    def add_route(
-        self,
-        method: str,
-        path: str,
-        handler: HandlerLike,
-        *,
-        name: str | None = None,
-        expect_handler: ExpectHandler | None = None,
-        middlewares: Iterable[MiddlewareLike] = (),
-        allow_head: bool = True,
-    ) -> ResourceRoute:
-        """Register a route.
-
-        Args:
-            method: a token in any case; `*` is every method.
-            path: a template such as `/users/{id:[0-9]+}`, see `parse_template`.
-            handler: a function (of whatever kind), a method, a callable object, or a class derived from `View`.
-            name: for URLs in reverse: identifiers, joined by `.`, `:` or `-`; unique in the router.
-            expect_handler: a coroutine function that meets an Expect field; by default 100 Continue is sent.
-            middlewares: around this handler only, outermost first, within those of the application.
-            allow_head: a handler for GET answers HEAD, too.
-
-        Raises TypeError for a handler that is none, ValueError for a bad method, path or name, RuntimeError if the
-        method is taken or the router frozen.
-        """
-        # What can be wrong with the route is to be found before there is a resource without one.
-        probe = AbstractRoute(method, handler, expect_handler=expect_handler, middlewares=middlewares)
-        return self.add_resource(path, name=name).add_route(
-            method,
-            handler,
-            expect_handler=expect_handler,
-            middlewares=probe.middlewares,
-            allow_head=allow_head,
-        )
-
-    def add_head(self, path: str, handler: HandlerLike, **kwargs: Any) -> ResourceRoute:
-        """`add_route` for HEAD."""
-        return self.add_route("HEAD", path, handler, **kwargs)
-
-    def add_options(self, path: str, handler: HandlerLike, **kwargs: Any) -> ResourceRoute:
-        """`add_route` for OPTIONS."""
-        return self.add_route("OPTIONS", path, handler, **kwargs)
-
-    def add_get(
-        self, path: str, handler: HandlerLike, *, name: str | None = None, allow_head: bool = True, **kwargs: Any
-    ) -> ResourceRoute:
-        """`add_route` for GET. Without `allow_head`, HEAD is not answered."""
-        return self.add_route("GET", path, handler, name=name, allow_head=allow_head, **kwargs)
-
-    def add_post(self, path: str, handler: HandlerLike, **kwargs: Any) -> ResourceRoute:
-        """`add_route` for POST."""
-        return self.add_route("POST", path, handler, **kwargs)
-
-    def add_put(self, path: str, handler: HandlerLike, **kwargs: Any) -> ResourceRoute:
-        """`add_route` for PUT."""
-        return self.add_route("PUT", path, handler, **kwargs)
-
-    def add_patch(self, path: str, handler: HandlerLike, **kwargs: Any) -> ResourceRoute:
-        """`add_route` for PATCH."""
-        return self.add_route("PATCH", path, handler, **kwargs)
-
-    def add_delete(self, path: str, handler: HandlerLike, **kwargs: Any) -> ResourceRoute:
-        """`add_route` for DELETE."""
-        return self.add_route("DELETE", path, handler, **kwargs)
-
-    def add_view(self, path: str, handler: HandlerLike, **kwargs: Any) -> ResourceRoute:
-        """`add_route` for all methods, which a `View` tells apart."""
-        return self.add_route(ANY_METHOD, path, handler, **kwargs)
-
-    def add_routes(self, routes: Iterable[AbstractRouteDef]) -> list[AbstractRoute]:
-        """Register a list or a table of definitions, and return the routes that they became."""
-        added: list[AbstractRoute] = []
-        for definition in routes:
-            if not isinstance(definition, AbstractRouteDef):
-                raise TypeError(f"add_routes takes definitions such as web.get('/', handler), not {definition!r}")
-            added.extend(definition.register(self))
-        return added
-
-    def prefix(self, prefix: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = ()) -> RouteGroup:
-        """A group of routes with a common prefix, in this very router: `with router.prefix("/api", name="api") as api`.
-
-        Args:
-            prefix: begins with a slash and does not end with one; may have parts.
-            name: in front of the names, with a dot: `users` becomes `api.users`.
-            middlewares: around the handlers of the group, outermost first.
-        """
-        return RouteGroup(self, prefix, name=name, middlewares=middlewares)
-
-
-class RouteGroup(RouteAdder):
-    """Routes with a common prefix, made by `prefix()` of a router or of another group. The `with` is for the eye."""
-
-    def __init__(
-        self,
-        parent: RouteAdder,
-        prefix: str,
-        *,
-        name: str | None = None,
-        middlewares: Iterable[MiddlewareLike] = (),
-    ) -> None:
-        if not parse_template(prefix).source or prefix.endswith("/"):
-            raise ValueError(f"prefix {prefix!r} must begin with a slash and not end with one")
-        if name is not None:
-            check_name(name)
-        self._parent = parent
-        self._prefix = prefix
-        self._name = name
-        self._middlewares = check_middlewares(middlewares)
-
-    def __enter__(self) -> RouteGroup:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        pass
-
-    def __repr__(self) -> str:
-        return f"<RouteGroup {self._prefix} of {self._parent!r}>"
-
-    def add_resource(
-        self, path: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = ()
-    ) -> Resource:
-        parse_template(path)
-        if name is not None and self._name is not None:
-            name = f"{self._name}.{name}"
-        return self._parent.add_resource(
-            self._prefix + path, name=name, middlewares=(*self._middlewares, *check_middlewares(middlewares))
-        )
-
-
-def check_name(name: str) -> str:
-    """The name of a resource. Raises TypeError for what is no str, ValueError for what is no name."""
-    if not isinstance(name, str):
-        raise TypeError(f"a name must be a str, not {name!r}")
-    for word in re.split("[.:-]", name):
-        if not word.isidentifier() or keyword.iskeyword(word):
-            raise ValueError(f"name {name!r} must be identifiers joined by '.', ':' or '-', and {word!r} is none")
-    return name
 
 
 class _Listing(Sized, Iterable[_T], Container[_T]):
@@ -330,6 +168,11 @@ class UrlDispatcher(RouteAdder, AbstractRouter, Mapping[str, AbstractResource]):
         resource = kind(path, name=name, middlewares=middlewares)
         self.register_resource(resource)
         return resource
+
+    def _at_router(
+        self, path: str, name: str | None, middlewares: Iterable[MiddlewareLike]
+    ) -> tuple[ResourceTable, str, str | None, tuple[MiddlewareLike, ...]]:
+        return self, path, name, check_middlewares(middlewares)
 
     def register_resource(self, resource: AbstractResource) -> None:
         """Register a resource that was made elsewhere.
