@@ -26,6 +26,7 @@ from aioweb.protocol.websocket.deflate import PerMessageDeflate
 from aioweb.protocol.websocket.frames import (
     COMPRESSED,
     FINAL,
+    MASKED,
     CloseCode,
     Opcode,
     WebSocketError,
@@ -34,7 +35,17 @@ from aioweb.protocol.websocket.frames import (
     mask,
     read_frame_head,
 )
-from aioweb.protocol.websocket.messages import Close, Message, Ping, Pong, PreparedMessage, State, as_octets
+from aioweb.protocol.websocket.messages import (
+    Close,
+    Message,
+    Ping,
+    Pong,
+    PreparedMessage,
+    State,
+    as_octets,
+    not_text,
+    read_close,
+)
 
 TEXT: Final = Opcode.TEXT
 BINARY: Final = Opcode.BINARY
@@ -158,26 +169,37 @@ class WebSocketConnection:
         Raises WebSocketError, and nothing else, if the peer breaks the protocol; and the same error again ever after.
         Then send `send_close(error.close_code, str(error))`, and close the socket.
         """
-        # Most frames are short and whole messages of their own, and have arrived: they take the short way.
         at = self._at
         buffer = self._buffer
-        if len(buffer) - at > 5 and self._frame_left is None and self._opcode is None and self._masked:
+        size = len(buffer) - at
+        if not size and self._error is None:
+            if at:  # an idle connection keeps nothing
+                buffer.clear()
+                self._at = 0
+            return NEED_DATA
+        # Most frames are whole messages of less than 64 KiB, and have arrived: they take the short way.
+        if size > 5 and self._frame_left is None and self._opcode is None and self._masked:
             first = buffer[at]
-            end = at + buffer[at + 1] - 122  # two octets of head, four of key, and a length with MASKED (128) in it
+            start, length, least = at + 2, buffer[at + 1] - MASKED, 0
+            if length > 125:
+                # Two octets of length. One of eight, or one that does not need its form, takes the long way.
+                start, least = at + 4, 126
+                length = buffer[at + 2] << 8 | buffer[at + 3] if length == 126 else 0
+            end = start + 4 + length
             if (
                 first in _WHOLE_FRAMES
-                and at + 5 < end < at + 132
+                and length >= least
                 and end <= len(buffer)
-                and (self._limit is None or end - at - 6 <= self._limit)
+                and (self._limit is None or length <= self._limit)
             ):
-                payload = mask(buffer[at + 2 : end])
+                payload = mask(buffer[start:end])
                 self._at = end
                 if first == _BINARY_FRAME:
                     return Message(BINARY, payload)
                 try:
                     text = payload.decode()
                 except UnicodeDecodeError as error:
-                    raise self._fail(_not_text(error)) from None
+                    raise self._fail(not_text(error)) from None
                 return Message(TEXT, text if self._decode_text else payload)
         if self._error is not None:
             raise self._error
@@ -191,9 +213,6 @@ class WebSocketConnection:
             if self._frame_left is None:
                 head = read_frame_head(self._buffer, self._at, self._masked)
                 if head is None:
-                    if self._at == len(self._buffer):  # an idle connection keeps nothing
-                        self._buffer.clear()
-                        self._at = 0
                     return NEED_DATA
                 first, length, end = head
                 control = first & 0x08
@@ -270,7 +289,7 @@ class WebSocketConnection:
         try:
             self._checked += utf_8_decode(self._payload[self._checked :], "strict", False)[1]
         except UnicodeDecodeError as error:
-            raise _not_text(error) from None
+            raise not_text(error) from None
         # Python waits for a third octet before it refuses a surrogate.
         rest = self._payload[self._checked :]
         if rest[:1] == b"\xed" and rest[1:2] >= b"\xa0":
@@ -287,7 +306,7 @@ class WebSocketConnection:
         try:
             text = payload.decode()
         except UnicodeDecodeError as error:
-            raise _not_text(error) from None
+            raise not_text(error) from None
         return Message(TEXT, text if self._decode_text else bytes(payload))
 
     def _control(self, opcode: int, start: int, end: int) -> Ping | Pong | Close:
@@ -298,7 +317,7 @@ class WebSocketConnection:
             return Ping(payload)
         if opcode == _PONG:
             return Pong(payload)
-        close = _read_close(payload)
+        close = read_close(payload)
         self.close_received = close
         self.state = _CLOSING if self.close_sent is None else _CLOSED
         self._drop()
@@ -475,21 +494,3 @@ class WebSocketConnection:
         if self._sending is not None and self.sendable:
             return RuntimeError(f"{what} among the fragments of another message")
         return RuntimeError(f"{what} cannot be sent: the WebSocket is {self.state.name}")
-
-
-def _not_text(error: UnicodeDecodeError) -> WebSocketError:
-    octet = error.object[error.start]
-    return WebSocketError(CloseCode.INVALID_TEXT, f"text is not UTF-8: {error.reason} at 0x{octet:02x}")
-
-
-def _read_close(payload: bytes) -> Close:
-    if not payload:
-        return Close(int(CloseCode.NO_STATUS), "")
-    code = int.from_bytes(payload[:2], "big")
-    if len(payload) == 1 or not is_close_code(code):
-        what = "of one octet" if len(payload) == 1 else f"with code {code}"
-        raise WebSocketError(CloseCode.PROTOCOL_ERROR, f"a close frame {what} (RFC 6455 section 7.4)")
-    try:
-        return Close(code, payload[2:].decode())
-    except UnicodeDecodeError as error:
-        raise _not_text(error) from None

@@ -7,7 +7,15 @@ from enum import Enum
 import attrs
 
 from aioweb.protocol.websocket.deflate import PerMessageDeflate
-from aioweb.protocol.websocket.frames import COMPRESSED, FINAL, Opcode, encode_frame
+from aioweb.protocol.websocket.frames import (
+    COMPRESSED,
+    FINAL,
+    CloseCode,
+    Opcode,
+    WebSocketError,
+    encode_frame,
+    is_close_code,
+)
 
 
 class State(Enum):
@@ -96,3 +104,23 @@ def as_octets(data: bytes | bytearray | memoryview) -> bytes:
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"expected bytes, bytearray or memoryview, not {type(data).__name__}")
     return bytes(data)
+
+
+def not_text(error: UnicodeDecodeError) -> WebSocketError:
+    """What becomes of text that is no UTF-8 (RFC 6455 section 8.1)."""
+    octet = error.object[error.start]
+    return WebSocketError(CloseCode.INVALID_TEXT, f"text is not UTF-8: {error.reason} at 0x{octet:02x}")
+
+
+def read_close(payload: bytes) -> Close:
+    """What the payload of a close frame says (RFC 6455 section 5.5.1). Raises WebSocketError: 1002, or 1007."""
+    if not payload:
+        return Close(int(CloseCode.NO_STATUS), "")
+    code = int.from_bytes(payload[:2], "big")
+    if len(payload) == 1 or not is_close_code(code):
+        what = "of one octet" if len(payload) == 1 else f"with code {code}"
+        raise WebSocketError(CloseCode.PROTOCOL_ERROR, f"a close frame {what} (RFC 6455 section 7.4)")
+    try:
+        return Close(code, payload[2:].decode())
+    except UnicodeDecodeError as error:
+        raise not_text(error) from None
