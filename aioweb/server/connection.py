@@ -26,6 +26,7 @@ from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import NEED_DATA, Data, EndOfMessage, RequestHead
 from aioweb.server.clock import NEVER, Clock
 from aioweb.server.contract import ServerView
+from aioweb.server.decoding import undo_codings
 from aioweb.server.flow import ClientDisconnectedError, Flow
 from aioweb.server.stream import EMPTY_BODY, BodyError, BodyInterrupted, BodyTimeout, StreamReader
 from aioweb.server.tunnel import Tunnel
@@ -197,6 +198,8 @@ class HTTPConnection(asyncio.Protocol):
             self.deadline = 0.0
             if self.ground.awaits_continue:
                 body.on_first_wait = writer.content_wanted
+            if server.auto_decompress:
+                body = undo_codings(body, event.fields, server.limits)
         # The context here is that of the server's start: each task gets a copy of its own. A task factory of the loop
         # is passed by: an eager task would run before this connection knows it. The name saves making up a number.
         self._task = asyncio.Task(self._run_exchange(event, body, writer), loop=self.loop, name="aioweb exchange")

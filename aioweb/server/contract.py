@@ -30,6 +30,7 @@ class ServerView(ServerFacts, Protocol):
     keep_alive_on: bool
     tcp_keepalive: bool
     handler_cancellation: bool
+    auto_decompress: bool
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

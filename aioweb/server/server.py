@@ -36,6 +36,8 @@ class Server:
         keep_alive_on: False answers every request with `Connection: close`.
         tcp_keepalive: let the kernel probe silent TCP peers (SO_KEEPALIVE).
         handler_cancellation: cancel the handler when its client goes.
+        auto_decompress: undo the Content-Encoding of requests as their content is read; if False, it is left to the
+            handler.
         debug: show tracebacks in error pages. Never in production: they hold secrets.
         logger: where failures of handlers go.
         secure_proxy_ssl_header: name and value of a request field by which a proxy tells that the client used TLS. The
@@ -54,6 +56,7 @@ class Server:
         keep_alive_on: bool = True,
         tcp_keepalive: bool = True,
         handler_cancellation: bool = False,
+        auto_decompress: bool = True,
         debug: bool = False,
         logger: logging.Logger = server_logger,
         secure_proxy_ssl_header: tuple[str, str] | None = None,
@@ -66,6 +69,7 @@ class Server:
         self.keep_alive_on = keep_alive_on
         self.tcp_keepalive = tcp_keepalive and keep_alive_on
         self.handler_cancellation = handler_cancellation
+        self.auto_decompress = auto_decompress
         self.debug = debug
         self.logger = logger
         self.secure_proxy_ssl_header = secure_proxy_ssl_header

@@ -23,6 +23,7 @@ from yarl import URL
 from aioweb.protocol.encode import encode_fields
 from aioweb.protocol.events import RequestHead, decode_fields
 from aioweb.protocol.limits import Limits
+from aioweb.server.decoding import DecodedStream
 from aioweb.server.stream import EMPTY_BODY, BodyTooLarge, StreamReader
 from aioweb.server.writer import StreamWriter
 from aioweb.web.compat import RequestAliases
@@ -154,7 +155,7 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
     ) -> None:
         self.head = head
         self.content = body
-        """The content as a stream."""
+        """The content as a stream, with its Content-Encoding undone (see `auto_decompress` of `Server`)."""
         self.writer = writer
         self.limits = limits
         self.match_info: MatchInfo = _UNROUTED
@@ -305,7 +306,8 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         """`client_max_size`, when Content-Length does not say already that more is to come."""
         limit = self.client_max_size
         length = self.head.fields.content_length
-        if length is not None and 0 < limit < length:
+        # Of encoded content it says how much is sent, which may be more than what it is decoded to.
+        if length is not None and 0 < limit < length and not isinstance(self.content, DecodedStream):
             raise HTTPRequestEntityTooLarge(limit, length)
         return limit
 

@@ -1,4 +1,4 @@
-"""FEATURES.md section D without D15 (compressed contents), and of section E what it says of urlencoded forms."""
+"""FEATURES.md section D (D15 is in test_d_codings.py), and of section E what it says of urlencoded forms."""
 
 from __future__ import annotations
 
