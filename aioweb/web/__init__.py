@@ -96,8 +96,8 @@ from aioweb.web.exceptions import (
     HTTPVariantAlsoNegotiates,
     HTTPVersionNotSupported,
 )
-from aioweb.web.forms import FileField
 from aioweb.web.fileresponse import FileResponse
+from aioweb.web.forms import FileField
 from aioweb.web.handler import WebServer as Server
 from aioweb.web.handler import continue_on_read
 from aioweb.web.middlewares import Handler, Middleware, middleware, normalize_path_middleware
@@ -146,7 +146,8 @@ from aioweb.web.state import ResponseKey
 from aioweb.web.static import StaticResource, StaticRoute
 from aioweb.web.streamresponse import StreamResponse
 from aioweb.web.views import View
-from aioweb.web.websocket import WebSocketReady, WebSocketResponse, broadcast
+from aioweb.web.websocket import WebSocketResponse, broadcast
+from aioweb.web.wshandshake import WebSocketReady
 from aioweb.web.wsmessage import WSCloseCode, WSMessage, WSMsgType
 
 MsgType = WSMsgType

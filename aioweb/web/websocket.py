@@ -19,12 +19,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NoReturn
 
 from aioweb.protocol.encode import encode_fields
 from aioweb.protocol.websocket import (
     MAX_MSG_SIZE,
-    BadHandshake,
     Close,
     CloseCode,
     Handshake,
@@ -35,11 +34,7 @@ from aioweb.protocol.websocket import (
     Pong,
     WebSocketConnection,
     WebSocketError,
-    choose_deflate,
-    choose_protocol,
-    origin_allowed,
     prepare_message,
-    read_handshake,
     response_fields,
 )
 from aioweb.server.flow import DRAINED
@@ -47,40 +42,16 @@ from aioweb.server.observe import NO_OBSERVERS, Observers
 from aioweb.server.websocket import CLOSING, Received, WebSocketSession
 from aioweb.server.writer import StreamWriter
 from aioweb.web.compat import WebSocketAliases
-from aioweb.web.exceptions import (
-    HTTPBadRequest,
-    HTTPException,
-    HTTPForbidden,
-    HTTPMethodNotAllowed,
-    HTTPServiceUnavailable,
-    HTTPUpgradeRequired,
-)
+from aioweb.web.exceptions import HTTPException
 from aioweb.web.responsehead import SentHeaders
 from aioweb.web.streamresponse import StreamResponse
+from aioweb.web.wshandshake import Compression, WebSocketReady, negotiate, read_compress
 from aioweb.web.wsmessage import CLOSED_MESSAGE, CLOSING_MESSAGE, END, WSMessage, WSMsgType
 
 _CLOSED_RECEIVES: Final = 4
 """So often a receiver is told that it is over; then it is an endless loop."""
 _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
-
-Compression = bool | int | PerMessageDeflate
-"""Whether and how messages are compressed: bits of the window, or all parameters."""
-
-
-class _Ready(NamedTuple):
-    ok: bool
-    protocol: str | None
-
-
-class WebSocketReady(_Ready):
-    """Whether a request can be answered with a WebSocket, and its subprotocol. True or False by itself."""
-
-    reason: str = ""
-    """Why not."""
-
-    def __bool__(self) -> bool:
-        return self.ok
 
 
 class WebSocketResponse(WebSocketAliases, StreamResponse):
@@ -144,7 +115,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         self._autoping = autoping
         self._heartbeat = heartbeat
         self._protocols = tuple(protocols)
-        self._deflate = _deflate_of(compress)
+        self._deflate = read_compress(compress)
         self._max_msg_size = max_msg_size
         self._writer_limit = writer_limit
         self._decode_text = decode_text
@@ -208,18 +179,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         return writer
 
     def _negotiate(self, request: Any) -> tuple[Handshake, str | None, PerMessageDeflate | None]:
-        head = request.head
-        try:
-            asked = read_handshake(head)
-        except BadHandshake as error:
-            raise _refusal(head.method, error)
-        if self._allowed_origins is not None and not origin_allowed(head, self._allowed_origins):
-            raise HTTPForbidden(text="403: pages of this site may not open a WebSocket here")
-        if request.writer.stopping:
-            raise HTTPServiceUnavailable(text="503: the server stops")
-        protocol = choose_protocol(asked.protocols, self._protocols)
-        deflate = None if self._deflate is None else choose_deflate(asked.extensions, self._deflate)
-        return asked, protocol, deflate
+        return negotiate(request, self._protocols, self._deflate, self._allowed_origins)
 
     def _make_session(self, writer: StreamWriter, deflate: PerMessageDeflate | None) -> WebSocketSession:
         ground = WebSocketConnection(max_msg_size=self._max_msg_size, deflate=deflate, decode_text=self._decode_text)
@@ -478,24 +438,6 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         if self._session is None or request is not self._opened:
             await self.prepare(request)
         await self._live("finish()").close(CloseCode.OK, "")
-
-
-def _refusal(method: str, error: BadHandshake) -> HTTPException:
-    text = f"{error.status}: {error}"
-    if error.status == 405:
-        return HTTPMethodNotAllowed(method, ["GET"], text=text)
-    kind = HTTPUpgradeRequired if error.status == 426 else HTTPBadRequest
-    return kind(text=text, headers=error.fields)
-
-
-def _deflate_of(compress: Compression) -> PerMessageDeflate | None:
-    if isinstance(compress, PerMessageDeflate):
-        return compress
-    if compress is True or compress is False:
-        return PerMessageDeflate() if compress else None
-    if isinstance(compress, int):
-        return PerMessageDeflate(server_max_window_bits=compress) if compress else None
-    raise TypeError(f"compress must be a bool, bits of a window or a PerMessageDeflate, not {compress!r}")
 
 
 def broadcast(

@@ -37,7 +37,7 @@ ORDER = {
         signals state compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
         text filetypes partcodings parts partwriter forms requesthead request views paths routes domains
         openfile fileresponse resources folder static
-        routedef routeindex routeadder router middlewares wsmessage websocket handler application runner
+        routedef routeindex routeadder router middlewares wsmessage wshandshake websocket handler application runner
     """),
 }
 FOUNDATION = {"_version", "hdrs", "log"}
