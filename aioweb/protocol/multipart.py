@@ -185,7 +185,7 @@ class MultipartDecoder:
         Raises MultipartError for content that is no multipart, or ended too early, and the same one ever after.
         """
         if self._error is not None:
-            raise self._error.with_traceback(None)
+            raise type(self._error)(*self._error.args)
         if self._arrived:
             self._join()
         try:
@@ -193,7 +193,8 @@ class MultipartDecoder:
             if event is NEED_DATA and self._is_complete:
                 raise MultipartError("the content ended in the middle of a multipart message")
         except MultipartError as error:
-            self._error = error
+            # Kept without its traceback, whose frames hold on to the octets.
+            self._error = type(error)(*error.args)
             self._buffer = b""
             raise
         if event is NEED_DATA:
