@@ -29,3 +29,5 @@ autodoc_typehints = "signature"
 
 html_theme = "furo"
 html_title = f"aioweb {__version__}"
+# `type` in an annotation is the builtin; that messages and media types have an attribute of this name is no question.
+suppress_warnings = ["ref.python"]
