@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from aioweb.protocol.errors import BadChunk, ContentTooLarge, ProtocolError
 from aioweb.protocol.events import NEED_DATA, Data, EndOfMessage, RawFields, RequestHead, Wait
-from aioweb.protocol.grammar import BAD_OCTET, CHUNK_LINE
+from aioweb.protocol.grammar import BAD_OCTET, CHUNK_LINE, NEXT_CHUNK
 from aioweb.protocol.head import LineScan, check_lines
 from aioweb.protocol.limits import Limits
 
@@ -141,10 +141,8 @@ class ChunkedReader:
                 parts.append(bytes(buffer[at:end]))
             self._remaining -= end - at
             return end
-        if bytes(buffer[at : at + 5]) in _SMALL_SIZES:
-            small = _read_small_chunks(bytes(buffer[at : at + _WINDOW]), parts)
-            if small:
-                return at + small
+        if self._limits.chunk_line >= 16:
+            at = _read_more_chunks(buffer, at, parts)
         # Any two octets once passed for this CRLF in h11 (CVE-2025-43859).
         if buffer.startswith(b"\r\n", at):
             self._in_chunk = False
@@ -165,18 +163,37 @@ class ChunkedReader:
         return EndOfMessage(trailers) if trailers else _END, at + scan.line_start
 
 
+def _read_more_chunks(buffer: bytes | bytearray, at: int, parts: list[bytes]) -> int:
+    """Take the chunks that are here as a whole, each with the CRLF in front of it; returns where the next CRLF is.
+
+    It does by one match what the steps of a ChunkedReader do by many calls: a peer that sends a chunk for each octet
+    (CVE-2025-69229) is to cost little more than others. Everything unusual is left to the steps: extensions, the last
+    chunk, what has not arrived, and what is wrong.
+    """
+    while True:
+        begin = at
+        if bytes(buffer[at : at + 5]) in _SMALL_SIZES:
+            at += _read_small_chunks(bytes(buffer[at : at + _WINDOW]), parts)
+        if at == begin:
+            line = NEXT_CHUNK.match(buffer, at)
+            if line is None:
+                return at
+            start = line.end()
+            end = start + int(line[1], 16)
+            if not start < end <= len(buffer):
+                return at
+            parts.append(bytes(buffer[start:end]))
+            at = end
+
+
 _SMALL_SIZES: Final = {f"\r\n{size:{form}}\r\n".encode(): size for size in range(1, 16) for form in "xX"}
-"""What stands between two chunks if the second one has 1 to 15 octets and no extension, and that number."""
+"""What stands in front of a chunk of 1 to 15 octets, behind another chunk, and that number."""
 
 _WINDOW: Final = 4096
 
 
 def _read_small_chunks(window: bytes, parts: list[bytes]) -> int:
-    """Take small chunks that follow each other, each with the CRLF of the one before; returns the octets taken.
-
-    It does in one look-up what the steps of a ChunkedReader do in ten calls, and takes nothing that they would not: a
-    peer that sends chunks of one octet (CVE-2025-69229) is to cost little more than others.
-    """
+    """The same for chunks of one digit, by one look-up each; returns the octets taken."""
     at = 0
     while size := _SMALL_SIZES.get(window[at : at + 5]):
         end = at + 5 + size

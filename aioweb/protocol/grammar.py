@@ -97,6 +97,8 @@ WEBSOCKET_KEY = re.compile(r"[0-9A-Za-z+/]{22}==")
 EXTENSION_PARAMETER = re.compile(
     rf"[ \t]*;[ \t]*({_TOKEN})(?:[ \t]*=[ \t]*(?:({_TOKEN})|\"((?:\\?[!#$%&'*+\-.^_`|~0-9A-Za-z])+)\"))?"
 )
+# The end of a chunk and the size line of the next one, if that has no extensions.
+NEXT_CHUNK = re.compile(rb"\r\n([0-9A-Fa-f]{1,16})\r\n")
 
 # What we write: the same rules, over text. Values and reasons may hold anything that UTF-8 can write but controls, and
 # the surrogates that stand for an octet (PEP 383); of the others nobody can say what they mean.

@@ -124,6 +124,12 @@ def test_small_chunks_are_the_same_over_the_edges_of_the_window_they_are_read_in
         assert content == b"".join(contents)
 
 
+def test_a_size_line_is_bounded_behind_other_chunks_too():
+    assert words(b"1\r\na\r\n0001\r\na\r\n0\r\n\r\n", Limits(chunk_line=3))[1] == 413
+    assert words(b"1\r\na\r\n" + b"0" * 15 + b"1\r\na\r\n0\r\n\r\n") is None
+    assert words(b"1\r\na\r\n" + b"0" * 16 + b"1\r\na\r\n0\r\n\r\n")[1] == 400
+
+
 @pytest.mark.parametrize(
     "wrong", [b"1\r\nab\r\n", b"+1\r\na\r\n", b" 1\r\na\r\n", b"1 \r\na\r\n", b"1\r\na\n\r", b"1\n\na"]
 )
