@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
+from aioweb.protocol.body import FORBIDDEN_TRAILERS
 from aioweb.protocol.framing import Framing
 from aioweb.protocol.grammar import BAD_IN_VALUE, TOKEN
 
@@ -90,8 +91,16 @@ def encode_chunk(data: bytes | bytearray | memoryview) -> bytes:
 
 
 def encode_last_chunk(trailers: Iterable[tuple[str, str]] = ()) -> bytes:
-    """The end of chunked content, with its trailer section. Raises ValueError like `encode_fields`."""
-    return b"0\r\n%b\r\n" % encode_fields(trailers)
+    """The end of chunked content, with its trailer section.
+
+    Raises ValueError like `encode_fields`, and for a field that must not be a trailer (RFC 9110 section 6.5.1).
+    """
+    pairs = list(trailers)
+    lines = encode_fields(pairs)
+    for name, _ in pairs:
+        if name.lower().encode() in FORBIDDEN_TRAILERS:
+            raise ValueError(f"field {name} must not be a trailer (RFC 9110 section 6.5.1): send it in the head")
+    return b"0\r\n%b\r\n" % lines
 
 
 def _show(text: str) -> str:

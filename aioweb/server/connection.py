@@ -154,8 +154,7 @@ class HTTPConnection(asyncio.Protocol):
             self._body.set_exception(BodyInterrupted("the client went away in the middle of its request"))
         if self._tunnel is not None:
             self._tunnel.connection_lost()
-        wanted = self._writer.handler_cancellation if self._writer is not None else None
-        if self.server.handler_cancellation if wanted is None else wanted:
+        if self._writer is not None and self._writer.client_gone(self.server.handler_cancellation):
             self._cancel()
 
     def pause_writing(self) -> None:
@@ -407,6 +406,8 @@ class HTTPConnection(asyncio.Protocol):
             self._close()
         elif self._tunnel is not None:
             self._tunnel.stop()
+        elif self._writer is not None and self._writer.producer is not None:
+            self._writer.producer.server_stops()
         elif self.phase is Phase.DRAINING:
             self._linger()
         if self.phase is Phase.LINGERING:

@@ -78,6 +78,16 @@ class Channel(Protocol):
         """Hand octets to the transport. Raises ClientDisconnectedError."""
 
 
+class Producer(Protocol):
+    """Who makes a response while it is sent, and wants to know when that has lost its sense. See `Interruption`."""
+
+    def client_gone(self) -> None:
+        """Nobody reads the response any more. Called in place of what `handler_cancellation` says."""
+
+    def server_stops(self) -> None:
+        """The server stops, and an endless response would hold that up. It may be called again."""
+
+
 class StreamWriter:
     """Writes one response. Made by the connection for each request; when the exchange is over it is cut off.
 
@@ -95,6 +105,7 @@ class StreamWriter:
         "handler_cancellation",
         "head",
         "peername",
+        "producer",
         "status",
     )
 
@@ -109,6 +120,8 @@ class StreamWriter:
         """Cancel the handler when the client goes; None leaves it to the server."""
         self.continue_on_read = True
         """Invite the content when its reader first waits; if False, it is left to others (see `send_continue`)."""
+        self.producer: Producer | None = None
+        """Told when the client goes or the server stops, as long as it makes the response."""
         self._gathered: list[bytes] | None = None
         self._gathered_size = 0
         self._flushing = False
@@ -357,6 +370,16 @@ class StreamWriter:
         """Cut the connection: the response has begun and cannot be completed, and the client must see that."""
         if self.channel is not None:
             self.channel.fail()
+
+    def client_gone(self, cancels: bool) -> bool:
+        """The connection tells it: who makes the response is told; else returns whether to cancel the handler.
+
+        `cancels` is what the server wants where the request has no wish of its own.
+        """
+        if self.producer is not None:
+            self.producer.client_gone()
+            return False
+        return cancels if self.handler_cancellation is None else self.handler_cancellation
 
     def cut_off(self) -> None:
         """The exchange is over: whoever still holds this writer cannot write into the next response."""

@@ -1,20 +1,30 @@
-"""A response with its content at hand: what handlers usually return.
+"""A response that knows its content: what handlers usually return.
 
-The usual one is undecorated: no header but Content-Type, no cookie, no hook, no method overridden. `finish` sends it in
-one `writer.send`, and neither headers nor cookies nor state nor a coroutine are built.
+Usually the content is at hand, and the response undecorated: no header but Content-Type, no cookie, no hook, no method
+overridden. `finish` sends it in one `writer.send`, and neither headers nor cookies nor state nor a coroutine are built.
+Content that is made while it is sent (bodies.py) takes the long way, piece by piece.
 """
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from aioweb import hdrs
 from aioweb.protocol.encode import REASONS
 from aioweb.protocol.fields import OCTET_STREAM
+from aioweb.protocol.framing import BodyKind
 from aioweb.server.writer import StreamWriter
-from aioweb.web.responsehead import HeadersLike, ResponseHeaders, encode_content_type, join_content_type
+from aioweb.web.bodies import BodySource, Interruption, StreamBody, as_stream_body
+from aioweb.web.responsehead import (
+    WITHOUT_CONTENT,
+    HeadersLike,
+    ResponseHeaders,
+    encode_content_type,
+    join_content_type,
+)
 from aioweb.web.streamresponse import BytesLike, RequestLike, StreamResponse
 
 _TEXT = "text/plain; charset=utf-8"
@@ -22,13 +32,20 @@ _NOT_GIVEN: Any = object()
 
 
 class Response(StreamResponse):
-    """A response whose content is at hand. Return it from a handler, that is all.
+    """A response that knows its content. Return it from a handler, that is all.
 
     When it has been sent completely it is as good as new: the same object may answer further requests, unless it sets
-    cookies, which belong to one client.
+    cookies, which belong to one client, or its content is made while it is sent.
+
+    Such content is made as fast as the client takes it. It has a Content-Length if its size is known, else it goes out
+    in chunks, to HTTP/1.0 until the connection closes. If it fails before its first piece, the answer is a 500; if it
+    fails later, the connection is cut, so that nobody takes a part for the whole. When the client goes it is ended, by
+    a cancellation where it waits. It is closed in any case.
 
     Args:
-        body: the content as bytes, bytearray or memoryview; a str is taken as `text`.
+        body: the content as bytes, bytearray or memoryview, or what is left of an io.BytesIO; a str is taken as `text`,
+            and so is an io.StringIO. Or what makes the content, of which `as_stream_body` has the list: an async
+            generator of bytes or of str, a binary file.
         status, reason, headers: as for `StreamResponse`.
         text: the content as str, encoded by the charset; its default type is `text/plain; charset=utf-8`.
         content_type: the media type without parameters.
@@ -39,7 +56,7 @@ class Response(StreamResponse):
     """
 
     _body: bytes | None = None
-    _sends_plainly = True
+    _stream: StreamBody | None = None  # in place of _body
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Note whether the class overrides a method that sends; then `finish` takes no short cut around it."""
@@ -50,7 +67,7 @@ class Response(StreamResponse):
     def __init__(
         self,
         *,
-        body: BytesLike | str | None = None,
+        body: BytesLike | str | BodySource | None = None,
         status: int = 200,
         reason: str | None = None,
         text: str | None = None,
@@ -65,6 +82,8 @@ class Response(StreamResponse):
                 raise ValueError("body and text both give the content; give one of them")
             if isinstance(body, str):
                 body, text = None, body
+            elif isinstance(body, io.StringIO):
+                text, body = body.read(), None
         if headers is not None:
             self._headers = ResponseHeaders(headers)
         is_typed = self._headers is not None and hdrs.CONTENT_TYPE in self._headers
@@ -86,37 +105,52 @@ class Response(StreamResponse):
         if text is not None:
             self._set_text(text)
         elif body is not None:
-            self._body = _to_bytes(body)
+            self._set_body(body)
+
+    def _set_body(self, body: object) -> None:
+        self._body, self._stream = _to_bytes(body), None
+        if self._body is None:
+            self._stream = as_stream_body(body)
+            self._sends_plainly = False
+            for name, value in self._stream.headers.items():
+                self.headers.setdefault(name, value)
 
     def _set_text(self, text: str) -> None:
+        self._set_text_type()
+        self._body, self._stream = _encode_text(text, self.charset or "utf-8"), None
+
+    def _set_text_type(self) -> None:
         if self._full_type() is None:
             self._set_type(_TEXT)
         elif self.charset is None:
             self._set_type(f"{self._full_type()}; charset=utf-8")
-        self._body = _encode_text(text, self.charset or "utf-8")
 
     # -- content -------------------------------------------------------------------------------------------------------
 
     @property
-    def body(self) -> bytes | None:
-        """The content; None without any. Setting takes what the constructor takes and drops a Content-Length.
+    def body(self) -> bytes | StreamBody | None:
+        """The content: bytes, or the StreamBody that makes them; None without any.
 
-        Setting raises TypeError for other kinds, RuntimeError after `prepare`.
+        Setting takes what the constructor takes, and drops a Content-Length. It raises TypeError for other kinds,
+        RuntimeError after `prepare`.
         """
-        return self._body
+        return self._body if self._stream is None else self._stream
 
     @body.setter
-    def body(self, body: BytesLike | str | None) -> None:
-        if isinstance(body, str):
-            self.text = body
+    def body(self, body: BytesLike | str | BodySource | None) -> None:
+        if isinstance(body, str | io.StringIO):
+            self.text = body if isinstance(body, str) else body.read()
             return
         self._check_changeable("content")
-        self._body = None if body is None else _to_bytes(body)
+        if body is None:
+            self._body = self._stream = None
+        else:
+            self._set_body(body)
         self._forget_length()
 
     @property
     def text(self) -> str | None:
-        """The content decoded by its charset, or utf-8; None without any. Setting encodes it.
+        """The content decoded by its charset, or utf-8; None without any, or if it is made later. Setting encodes it.
 
         Setting drops a Content-Length. It raises TypeError for anything but str and None, RuntimeError after `prepare`.
         """
@@ -126,7 +160,7 @@ class Response(StreamResponse):
     def text(self, text: str | None) -> None:
         self._check_changeable("content")
         if text is None:
-            self._body = None
+            self._body = self._stream = None
         else:
             if self._full_type() == OCTET_STREAM:
                 self._set_type(None)
@@ -139,23 +173,31 @@ class Response(StreamResponse):
 
     @property
     def content_length(self) -> int | None:
-        """Content-Length if it was set, else the length of the body in bytes; None with chunked encoding."""
+        """Content-Length if it was set, else the length of the body in bytes; None if it is not known or chunked."""
         if self._headers is not None and (hdrs.CONTENT_LENGTH in self._headers or self.chunked):
             return super().content_length
-        return 0 if self._body is None else len(self._body)
+        return self._size()
 
     @content_length.setter
     def content_length(self, value: int | None) -> None:
         StreamResponse.content_length.fset(self, value)  # type: ignore[attr-defined]
+
+    def _size(self) -> int | None:
+        if self._stream is not None:
+            return self._stream.size
+        return 0 if self._body is None else len(self._body)
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
     def write_eof(self, data: BytesLike = b"") -> Awaitable[None]:
         """Send the body, or `data` in its place, and the end. A second time is harmless.
 
-        Raises RuntimeError before `prepare`, ConnectionResetError if the client is gone.
+        It acts at once, unless the content is made while it is sent: then it must be awaited, and raises what the
+        content raises. Raises RuntimeError before `prepare`, ConnectionResetError if the client is gone.
         """
-        return super().write_eof(data or self._body or b"")
+        if self._stream is None or self._writer is None or self._writer.finished:
+            return super().write_eof(data or self._body or b"")
+        return self._send_stream(self._stream, self._writer, None)
 
     def finish(self, request: RequestLike) -> Awaitable[None]:
         """Send to `request` whatever of this response was not sent yet; for those who called the handler."""
@@ -183,11 +225,42 @@ class Response(StreamResponse):
         return writer.send(self._status, reason, fields, body, close=close)
 
     async def _finish(self, request: RequestLike) -> None:
+        if self._stream is not None:
+            self._check_free()
+            await self._send_stream(self._stream, request.writer, request)
+            return
         await self.prepare(request)
         await self._end()
 
+    async def _send_stream(self, stream: StreamBody, writer: StreamWriter, request: RequestLike | None) -> None:
+        """Send content while it is made; before it the head, if that was not sent: then `request` is given."""
+        try:
+            with Interruption(writer):
+                is_wanted = writer.head.method != "HEAD" and self._status not in WITHOUT_CONTENT
+                pieces = aiter(stream) if is_wanted else _nothing()
+                # As long as there is no head a failure can be answered; and text is seen in time for its type.
+                piece = await anext(pieces, None)
+                if request is not None:
+                    if isinstance(piece, str):
+                        self._set_text_type()
+                    await self.prepare(request)
+                await self._write_pieces(piece, pieces)
+        finally:
+            await stream.aclose()
+        await super().write_eof()
+
+    async def _write_pieces(self, piece: bytes | str | None, pieces: AsyncIterator[bytes | str]) -> None:
+        if self._framing is None or self._framing.kind is BodyKind.NONE:
+            return  # a hook may have made it a response without content
+        charset = self.charset or "utf-8"
+        while piece is not None:
+            await self.write(piece.encode(charset) if isinstance(piece, str) else piece)
+            piece = await anext(pieces, None)
+
     def _end(self) -> Awaitable[None]:
         """End the content and let go of the request, ready for the next one."""
+        if self._stream is not None:
+            return self.write_eof()
         try:
             return self.write_eof()
         finally:
@@ -202,14 +275,16 @@ class Response(StreamResponse):
             raise RuntimeError(f"{self!r} sets cookies and answered another request; make a response for each request")
 
     def _length(self, writer: StreamWriter) -> int | None:
+        length = self._size()
         if self._headers is None:
-            return 0 if self._body is None else len(self._body)
+            return length
         if self.chunked:
             return None
-        length = 0 if self._body is None else len(self._body)
         declared = super()._length(writer)
         if declared is None or declared == length:
             return length
+        if length is None:
+            return declared
         # RFC 9110 section 8.6: only HEAD and 304 announce a length that differs from what they carry.
         if writer.head.method != "HEAD" and self._status != 304:
             raise RuntimeError(f"Content-Length says {declared} bytes, but the body has {length}")
@@ -257,13 +332,18 @@ def json_bytes_response(
     return Response(body=body, status=status, reason=reason, headers=headers, content_type=content_type)
 
 
-def _to_bytes(body: object) -> bytes:
-    """The content as bytes: what is mutable is copied, for its owner may change it before it has left."""
+def _to_bytes(body: object) -> bytes | None:
+    """Content that is at hand, else None. What is mutable is copied: its owner may change it before it has left."""
     if isinstance(body, bytes):
         return body
     if isinstance(body, bytearray | memoryview):
         return bytes(body)
-    raise TypeError(f"body must be bytes, bytearray, memoryview or str, not {type(body).__name__}")
+    return body.read() if isinstance(body, io.BytesIO) else None
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield
 
 
 def _encode_text(text: object, charset: str) -> bytes:

@@ -42,7 +42,8 @@ HeadersLike = Mapping[str, str] | Iterable[tuple[str, str]]
 """What may be given as `headers`: a mapping (a multidict is one) or pairs."""
 
 _FRAMING_FIELDS = frozenset({"content-length", "transfer-encoding", "connection"})
-_WITHOUT_CONTENT = frozenset({*range(100, 200), 204, 205, 304})
+WITHOUT_CONTENT = frozenset({*range(100, 200), 204, 205, 304})
+"""Statuses whose responses carry no content."""
 
 
 @lru_cache(maxsize=256)
@@ -379,7 +380,7 @@ class ResponseHead(FieldView):
                 defaults = b"" if hdrs.DATE in headers else writer.date_field
                 defaults += b"" if hdrs.SERVER in headers else writer.server_field
         # RFC 9110 section 8.3: content without a type makes the client guess, and a wrong guess is somebody's script.
-        if has_content and not is_typed and self._status not in _WITHOUT_CONTENT:
+        if has_content and not is_typed and self._status not in WITHOUT_CONTENT:
             lines += encode_content_type(OCTET_STREAM)
         if self._cookies:
             lines += encode_fields([(hdrs.SET_COOKIE, cookie.encode()) for cookie in self._cookies.values()])

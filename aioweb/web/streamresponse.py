@@ -7,10 +7,15 @@ A response is configured (responsehead.py), then prepared: its head is decided a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from multidict import CIMultiDict
+
 from aioweb import hdrs
+from aioweb.protocol.encode import encode_last_chunk
+from aioweb.protocol.events import HttpVersion10
+from aioweb.protocol.framing import BodyKind
 from aioweb.server.flow import DRAINED
 from aioweb.server.writer import StreamWriter
 from aioweb.web.compat import ResponseAliases
@@ -53,6 +58,8 @@ class StreamResponse(ResponseHead, StateMapping, ResponseAliases):
 
     _request: RequestLike | None = None  # the one that is being answered
     _writer: StreamWriter | None = None  # where the head was sent last
+    _trailers: CIMultiDict[str] | None = None
+    _sends_plainly = True  # nothing forbids a response with its content at hand to leave in one step
 
     @property
     def req(self) -> RequestLike | None:
@@ -93,10 +100,13 @@ class StreamResponse(ResponseHead, StateMapping, ResponseAliases):
         try:
             for hook in request.response_prepare_hooks:
                 await hook(request, self)
+            if self._trailers and writer.head.version is not HttpVersion10:
+                self._announce_trailers(self._trailers)
             length = self._length(writer)
             fields = self._encode_head(writer, length != 0)
+            chunked = self.chunked or bool(self._trailers)
             self._framing = writer.send_head(
-                self._status, self.reason, fields, length, chunked=self.chunked, close=self._wants_close()
+                self._status, self.reason, fields, length, chunked=chunked, close=self._wants_close()
             )
         except BaseException:
             self._request = None
@@ -121,16 +131,53 @@ class StreamResponse(ResponseHead, StateMapping, ResponseAliases):
             raise RuntimeError("Cannot call write() after write_eof()")
         return writer.write(data) if data else DRAINED
 
-    def write_eof(self, data: BytesLike = b"") -> Awaitable[None]:
-        """End the content, after `data`. It acts at once, like `write`; a second time is harmless.
+    def writelines(self, pieces: Iterable[BytesLike]) -> Awaitable[None]:
+        """Write several pieces of content, each as `write` does."""
+        waiting = self.write(b"")
+        for piece in pieces:
+            waiting = self.write(piece)
+        return waiting
 
-        Raises what `write` raises, and RuntimeError if less was written than Content-Length announces.
+    def write_eof(self, data: BytesLike = b"") -> Awaitable[None]:
+        """End the content, after `data`, with the trailers. It acts at once, like `write`; a second time is harmless.
+
+        Raises what `write` raises, RuntimeError if less was written than Content-Length announces, and ValueError for
+        what no trailer may be.
         """
         writer = self._writer
         if writer is None:
             raise RuntimeError("Cannot call write_eof() before prepare()")
         _check_bytes(data)
-        return DRAINED if writer.finished else writer.write_eof(data)
+        if writer.finished:
+            return DRAINED
+        return writer.write_eof(data, self._trailers.items()) if self._trailers else writer.write_eof(data)
+
+    @property
+    def trailers(self) -> CIMultiDict[str]:
+        """Fields that are sent behind the content (RFC 9110 section 6.5), to set until its end.
+
+        Only chunked content has trailers, so a response that has some before `prepare` is chunked, and announces their
+        names; a `Trailer` among the headers announces those that are set later. Nothing is sent to HTTP/1.0, and where
+        there is no content. What concerns framing, routing, authentication or the kind of the content is refused when
+        it would be sent (RFC 9110 section 6.5.1).
+
+        Raises RuntimeError if the head of this response has announced a length instead.
+        """
+        if self._trailers is None:
+            framing, writer = self._framing, self._writer
+            has_length = framing is not None and framing.kind is BodyKind.LENGTH
+            if has_length and writer is not None and writer.head.version is not HttpVersion10:
+                raise RuntimeError("a length was announced: set trailers before prepare(), or enable chunked encoding")
+            self._trailers = CIMultiDict()
+            self._sends_plainly = False
+        return self._trailers
+
+    def _announce_trailers(self, trailers: CIMultiDict[str]) -> None:
+        """Check them, as long as an error can be answered, and name them in the head (RFC 9110 section 6.6.2)."""
+        encode_last_chunk(trailers.items())
+        if hdrs.CONTENT_LENGTH in self.headers:
+            raise RuntimeError("Content-Length is set: it and trailers exclude each other")
+        self.headers.setdefault(hdrs.TRAILER, ", ".join(dict.fromkeys(trailers)))
 
     def drain(self) -> Awaitable[None]:
         """Wait until the client has taken most of what was written. Raises RuntimeError before `prepare`."""

@@ -88,7 +88,11 @@ async def test_type_length_and_content_of_what_is_given(response: Any, fields: A
         ({"body": "a", "text": "a"}, ValueError, "body and text"),
         ({"body": b"", "text": ""}, ValueError, "body and text"),
         ({"text": b"a"}, TypeError, "text must be a str, not bytes"),
-        ({"body": 5}, TypeError, "body must be bytes, bytearray, memoryview or str, not int"),
+        (
+            {"body": 5},
+            TypeError,
+            "body must be bytes, bytearray, memoryview, str, an async",
+        ),
         ({"body": iter(())}, TypeError, "not tuple_iterator"),
         ({"content_type": "text/html; charset=x"}, ValueError, "charset must not be in content_type argument"),
         ({"content_type": "text"}, ValueError, "'text' is not type/subtype"),
