@@ -16,6 +16,7 @@ import secrets
 import stat
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from aioweb import hdrs
@@ -167,14 +168,20 @@ class FileResponse(StreamResponse):
 
     def _evaluate(self, request: BaseRequest, source: Source) -> Verdict:
         headers = self.headers
-        if source.etag is not None and hdrs.ETAG not in headers:
-            self.etag = source.etag
-        if source.modified_ns is not None and hdrs.LAST_MODIFIED not in headers:
+        if hdrs.ETAG in headers:
+            etag = self.etag
+        elif (etag := source.etag) is not None:
+            headers[hdrs.ETAG] = f'"{etag.value}"'
+        if hdrs.LAST_MODIFIED in headers:
+            date = self.last_modified
+            changed = None if date is None else int(date.timestamp())
+        elif source.modified_ns is None:
+            changed = None
+        else:
             # RFC 9110 section 8.8.2.1: it MUST NOT be later than the time of the response.
-            headers[hdrs.LAST_MODIFIED] = format_http_date(max(0, min(source.modified_ns // 10**9, time.time())))
-        date = self.last_modified
-        changed = None if date is None else int(date.timestamp())
-        return evaluate_preconditions(request.method, request.headers, self.etag, changed)
+            changed = max(0, min(source.modified_ns // 10**9, int(time.time())))
+            headers[hdrs.LAST_MODIFIED] = _format_date(changed)
+        return evaluate_preconditions(request.method, request.headers, etag, changed)
 
     def _take(self, ranges: tuple[ByteRange, ...], source: Source) -> list[Piece]:
         """Answer with parts of the file."""
@@ -246,6 +253,11 @@ def wants_content(request: BaseRequest) -> bool:
     """The content is likely to be sent: neither HEAD, nor asked for by somebody who seems to have it."""
     headers = request.headers
     return request.method != "HEAD" and hdrs.IF_NONE_MATCH not in headers and hdrs.IF_MODIFIED_SINCE not in headers
+
+
+@lru_cache(maxsize=256)
+def _format_date(seconds: int) -> str:
+    return format_http_date(seconds)
 
 
 def explain(error: OSError | ValueError) -> int | None:

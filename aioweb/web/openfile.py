@@ -20,6 +20,7 @@ from typing import Any, Final
 import attrs
 
 from aioweb.protocol.coding import negotiate
+from aioweb.protocol.fields import ETag
 from aioweb.server.sendfile import advise
 from aioweb.web.filetypes import SIBLINGS, guess_type
 
@@ -91,12 +92,12 @@ class Source:
     """All of it, if it was read already."""
 
     @property
-    def etag(self) -> str | None:
-        """The text of its strong entity tag: another one for each change, and for each coding."""
+    def etag(self) -> ETag | None:
+        """Its strong entity tag: another one for each change, and for each coding; None if nobody knows of changes."""
         if self.modified_ns is None:
             return None
         tag = f"{self.modified_ns:x}-{self.size:x}"
-        return tag if self.coding is None else f"{tag}-{self.coding}"
+        return ETag(tag if self.coding is None else f"{tag}-{self.coding}")
 
     def load(self) -> None:
         """Read it, if it is small; else tell the system to."""
