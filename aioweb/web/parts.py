@@ -48,7 +48,7 @@ class BodyPartReader(FieldView):
 
     `async for piece in part` gives the content as it comes, at any size, with its Content-Transfer-Encoding (base64,
     quoted-printable) and Content-Encoding (gzip ...) undone. `read`, `read_chunk` and `readline` give it as it was
-    sent. After the next part was asked for, whatever was left is gone, and reading it is a RuntimeError.
+    sent. After the next part was asked for this one is gone, and reading it is a RuntimeError.
 
     Args:
         headers: the fields of the part.
@@ -68,7 +68,7 @@ class BodyPartReader(FieldView):
         self._chunk = b""
         self._offset = 0  # what of the chunk was read
         self._at_end = False
-        self._left = False  # the reader went on before all was read
+        self._left = False  # the reader went on
         self._decoder: PartDecoder | None = None
 
     def __repr__(self) -> str:
@@ -234,9 +234,8 @@ class BodyPartReader(FieldView):
         return self._chunk != b""
 
     async def _pull(self) -> bytes:
+        self._check_here()
         if self._at_end:
-            if self._left:
-                raise RuntimeError(f"{self!r} is gone: its reader went on to the next part, and dropped the rest of it")
             return b""
         event = await self._reader._next_event()
         if type(event) is Data:
@@ -245,9 +244,12 @@ class BodyPartReader(FieldView):
         return b""
 
     async def _leave(self) -> None:
-        if not self.at_eof():
-            await self.release()
-            self._left = True
+        await self.release()
+        self._left = True
+
+    def _check_here(self) -> None:
+        if self._left:
+            raise RuntimeError(f"{self!r} is gone: its reader went on to the next part, and dropped the rest of it")
 
 
 class MultipartReader:
@@ -277,10 +279,11 @@ class MultipartReader:
         self.charset: str | None = None
         """What the field `_charset_` of a form said, for the text of the parts behind it; the field is no part."""
         value = headers.get(hdrs.CONTENT_TYPE, "")
+        self._around = content if isinstance(content, BodyPartReader) else None
         try:
             boundary = read_boundary(value)
-            if isinstance(content, BodyPartReader):
-                outer: MultipartReader = content._reader
+            if self._around is not None:
+                outer: MultipartReader = self._around._reader
                 limits, decoder = outer.limits, outer._decoder.nested(boundary)
             else:
                 decoder = MultipartDecoder(boundary, limits)
@@ -338,6 +341,8 @@ class MultipartReader:
             pass
 
     async def _next_event(self) -> MultipartEvent:
+        if self._around is not None:
+            self._around._check_here()  # what was pulled of a part is gone with it
         decoder = self._decoder
         try:
             while isinstance(event := decoder.next_event(), Wait):
