@@ -23,6 +23,7 @@ from aioweb.server.stream import BodyError, BodyInterrupted, BodyTimeout, BodyTo
 from aioweb.server.websocket import WebSocketClosed
 from aioweb.server.writer import StreamWriter
 from aioweb.web.application import AppKey, Application, CleanupError
+from aioweb.web.bodies import StreamBody
 from aioweb.web.compat import (
     BadHttpMessage,
     BadStatusLine,
@@ -36,6 +37,7 @@ from aioweb.web.compat import (
     WSClientDisconnectedError,
 )
 from aioweb.web.domains import Domain, MaskDomain
+from aioweb.web.eventsource import EventSourceResponse, ServerSentEvent
 from aioweb.web.exceptions import (
     HTTPAccepted,
     HTTPBadGateway,
@@ -186,6 +188,7 @@ __all__ = (
     "DynamicResource",
     "DynamicRoute",
     "ETag",
+    "EventSourceResponse",
     "FileField",
     "FileResponse",
     "GracefulExit",
@@ -283,12 +286,14 @@ __all__ = (
     "RouteTableDef",
     "Server",
     "ServerRunner",
+    "ServerSentEvent",
     "SetCookie",
     "Signal",
     "SockSite",
     "StaticDef",
     "StaticResource",
     "StaticRoute",
+    "StreamBody",
     "StreamReader",
     "StreamResponse",
     "StreamWriter",
