@@ -14,7 +14,7 @@ class HostileMultipart:
     """One hostile content."""
 
     name: str
-    """What is wrong with it, for the id of a test."""
+    """What is wrong with it, for the id of a test; first the advisory of a server that suffered from it, if any."""
     octets: bytes
     status: int
     """Of the decoder's error; 200 for content that is multipart, and hostile in some other way."""
@@ -61,7 +61,7 @@ _TRUNCATIONS = (
     HostileMultipart("a preamble only", b"hello\r\n" * 1000, 400, _TRUNCATED),
     HostileMultipart("another boundary than announced", _WHOLE.replace(b"--x", b"--y"), 400, _TRUNCATED),
     *(
-        HostileMultipart(f"truncated at octet {end}", _WHOLE[:end], 400, _TRUNCATED, complete)
+        HostileMultipart(f"CVE-2024-30251: truncated at octet {end}", _WHOLE[:end], 400, _TRUNCATED, complete)
         for end, complete in (
             *((end, ()) for end in (1, 2, 3, 5, 30, 45, 47, 49, 50, 51, 52, 55, 56)),
             *((end, (b"1",)) for end in (57, 58, 104, 107, 108)),
@@ -75,17 +75,29 @@ _TRUNCATIONS = (
 
 _FLOODS = (
     HostileMultipart(
-        "100,000 empty parts", b"--x\r\n\r\n\r\n" * 100_000 + _END, 413, "more than 1000 parts", (b"",) * 1000
+        "CVE-2023-25577: 100,000 empty parts",
+        b"--x\r\n\r\n\r\n" * 100_000 + _END,
+        413,
+        "more than 1000 parts",
+        (b"",) * 1000,
     ),
-    HostileMultipart("100,000 fields", _field(b"1") * 100_000 + _END, 413, "more than 1000 parts", (b"1",) * 1000),
-    HostileMultipart("an endless field line in a head", b"--x\r\nA: " + b"b" * 2**20, 413, "longer than 8190 bytes"),
-    HostileMultipart("an endless head", b"--x\r\n" + b"A: b\r\n" * 200_000, 413, "longer than 8190 bytes"),
+    HostileMultipart(
+        "CVE-2023-30798: 100,000 fields", _field(b"1") * 100_000 + _END, 413, "more than 1000 parts", (b"1",) * 1000
+    ),
+    HostileMultipart(
+        "CVE-2026-34516: an endless field line in a head", b"--x\r\nA: " + b"b" * 2**20, 413, "longer than 8190 bytes"
+    ),
+    HostileMultipart(
+        "CVE-2026-34516: an endless head", b"--x\r\n" + b"A: b\r\n" * 200_000, 413, "longer than 8190 bytes"
+    ),
     HostileMultipart("an endless name of a field", b"--x\r\n" + b"A" * 2**20, 413, "longer than 8190 bytes"),
     HostileMultipart("33 fields in a head", _head(_DISPOSITION, *[b"A: b"] * 32), 413, "more than 32 fields"),
     HostileMultipart("endless padding", b"--x" + b" \t" * 2**19, 400, _TRUNCATED),
-    HostileMultipart("an endless preamble of near-boundaries", b"\r\n--\r\n--y" * 2**17, 400, _TRUNCATED),
+    HostileMultipart(
+        "CVE-2024-53981: an endless preamble of near-boundaries", b"\r\n--\r\n--y" * 2**17, 400, _TRUNCATED
+    ),
     HostileMultipart("near-boundaries in content", _field(b"\r\n--\r\n-" * 2**17), 400, _TRUNCATED),
-    HostileMultipart("carriage returns in content", _field(b"\r" * 2**20), 400, _TRUNCATED),
+    HostileMultipart("CVE-2023-46136: carriage returns in content", _field(b"\r" * 2**20), 400, _TRUNCATED),
     HostileMultipart("hyphens in content", _field(b"-" * 2**20), 400, _TRUNCATED),
     HostileMultipart(
         "a boundary of one repeated character, nearly", b"\r\n--" + b"a" * 69, 400, _TRUNCATED, boundary="a" * 70
