@@ -324,10 +324,9 @@ class WebSocketConnection:
         return close
 
     def _fail(self, error: WebSocketError) -> WebSocketError:
-        if self._error is None:
-            self._error = error
-            self.state = _CLOSING if self.close_sent is None else _CLOSED
-            self._drop()
+        self._error = error
+        self.state = _CLOSING if self.close_sent is None else _CLOSED
+        self._drop()
         return error
 
     def _drop(self) -> None:

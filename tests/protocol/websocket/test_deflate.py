@@ -167,6 +167,7 @@ def test_a_context_that_was_dropped_is_not_missed():
 
 def test_short_messages_are_compressed_only_on_demand():
     server = WebSocketConnection(deflate=ZLIB, min_compress_size=10)
+    assert server.deflate is ZLIB
     assert server.send_text("x" * 9)[0] == 0x81
     assert server.send_text("x" * 10)[0] == 0xC1
     assert server.send_text("x", compress=True)[0] == 0xC1
@@ -277,6 +278,11 @@ def test_the_limit_counts_what_comes_out(size):
     outcome = observe(frame(0xC2, squeezed(b"\0" * size)), deflate=ZLIB)
     assert outcome.failed == (1009 if size > 1000 else None)
     assert outcome.data == ([b"\0" * size] if size <= 1000 else [])
+
+
+def test_without_a_limit_anything_comes_out():
+    data = random.Random(3).randbytes(20_000) + b"\0" * 100_000
+    assert deliver([frame(0xC2, squeezed(data))], deflate=ZLIB, max_msg_size=0).data == [data]
 
 
 def test_noise_of_exactly_the_limit_passes_though_it_is_longer_when_compressed():
