@@ -307,6 +307,11 @@ class MultipartReader:
             raise StopAsyncIteration
         return part
 
+    @property
+    def name(self) -> str | None:
+        """The name of the field in a form that a nested multipart is the content of; None without one."""
+        return None if self._around is None else self._around.name
+
     def at_eof(self) -> bool:
         """The closing boundary was read: there are no more parts."""
         return self._at_end
