@@ -331,6 +331,24 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         """
         self.writer.send_continue()
 
+    def send_early_hints(self, *links: str, headers: HeadersLike = ()) -> Awaitable[None]:
+        """Let the client fetch what it is going to need, before the response: `103 Early Hints` (RFC 8297).
+
+        It acts at once, and may be awaited. Nothing is sent to HTTP/1.0, which does not know interim responses. The
+        response is to repeat what it means.
+
+        Args:
+            links: values of Link, such as `</style.css>; rel=preload; as=style`.
+            headers: other fields.
+
+        Raises ValueError for what no field may hold, RuntimeError when the response has begun, ClientDisconnectedError
+        if the client is gone.
+        """
+        fields = [("Link", link) for link in links]
+        fields += headers.items() if isinstance(headers, Mapping) else headers
+        self.writer.send_informational(103, encode_fields(fields))
+        return self.writer.drain()
+
     @property
     def trailers(self) -> CIMultiDictProxy[str]:
         """The fields behind chunked content (RFC 9110 section 6.5); empty until all content has arrived.
