@@ -121,6 +121,8 @@ class Folder:
                         found.append((entry.name, is_folder))
                     if len(found) == MOST_ENTRIES:
                         break
+            if isinstance(here, str) and not self.by_descriptors:
+                _check_way(here)
         finally:
             for number in (here, descriptor):
                 if isinstance(number, int):
@@ -163,10 +165,15 @@ class Folder:
 
 
 def _open_and_look_again(path: str, *, dir_fd: int | None, follow: bool) -> OpenFile:
-    """Open a file by a path that is resolved already. If a link has come into it meanwhile, it is not that file."""
+    """Open a file by a path, and see where it was."""
     file = open_regular(path)
-    if os.path.normcase(os.path.realpath(path, strict=True)) != os.path.normcase(path):
-        raise FileNotFoundError(errno.ENOENT, "a link is in its way", path)
+    _check_way(path)
     if not os.path.samestat(os.stat(path), file.status):
         raise FileNotFoundError(errno.ENOENT, "it was replaced", path)
     return file
+
+
+def _check_way(path: str) -> None:
+    """See that there is no link in the way to something that was opened."""
+    if os.path.normcase(os.path.realpath(path, strict=True)) != os.path.normcase(path):
+        raise FileNotFoundError(errno.ENOENT, "there is a link in its way", path)
