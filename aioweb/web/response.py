@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Executor
 from typing import Any
 
 from aioweb import hdrs
@@ -18,6 +19,7 @@ from aioweb.protocol.fields import OCTET_STREAM
 from aioweb.protocol.framing import BodyKind
 from aioweb.server.writer import StreamWriter
 from aioweb.web.bodies import BodySource, Interruption, StreamBody, as_stream_body
+from aioweb.web.compression import EXECUTOR_SIZE, Compression
 from aioweb.web.responsehead import (
     WITHOUT_CONTENT,
     HeadersLike,
@@ -50,6 +52,8 @@ class Response(StreamResponse):
         text: the content as str, encoded by the charset; its default type is `text/plain; charset=utf-8`.
         content_type: the media type without parameters.
         charset: its charset parameter; utf-8 for text.
+        zlib_executor_size: bytes of content above which `enable_compression` compresses it in a thread.
+        zlib_executor: the executor that has the thread; None is that of the loop.
 
     Raises ValueError for body and text together, for content_type or charset beside a Content-Type in headers, and for
     parameters in content_type; TypeError for other kinds of body.
@@ -57,6 +61,9 @@ class Response(StreamResponse):
 
     _body: bytes | None = None
     _stream: StreamBody | None = None  # in place of _body
+    _encoded: bytes | None = None  # the body under its coding, as long as it is sent
+    _executor_size = EXECUTOR_SIZE
+    _executor: Executor | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Note whether the class overrides a method that sends; then `finish` takes no short cut around it."""
@@ -74,7 +81,13 @@ class Response(StreamResponse):
         headers: HeadersLike | None = None,
         content_type: str | None = None,
         charset: str | None = None,
+        zlib_executor_size: int | None = None,
+        zlib_executor: Executor | None = None,
     ) -> None:
+        if zlib_executor_size is not None:
+            self._executor_size = zlib_executor_size
+        if zlib_executor is not None:
+            self._executor = zlib_executor
         if status != 200 or reason is not None:
             self.set_status(status, reason)
         if body is not None:
@@ -184,10 +197,27 @@ class Response(StreamResponse):
 
     def _size(self) -> int | None:
         if self._stream is not None:
-            return self._stream.size
-        return 0 if self._body is None else len(self._body)
+            return self._stream.size if self._coding is None else None
+        body = self._body if self._encoded is None else self._encoded
+        return 0 if body is None else len(body)
 
     # -- sending -------------------------------------------------------------------------------------------------------
+
+    async def _begin_coding(self, compression: Compression, writer: StreamWriter) -> None:
+        """Compress content that is at hand as a whole, so that its length can be told."""
+        body = self._body
+        if body is None:
+            return await super()._begin_coding(compression, writer)
+        coding = self._choose_coding(compression, writer, len(body))
+        if coding is None:
+            return
+        if len(body) > self._executor_size:
+            encoded = await writer.loop.run_in_executor(self._executor, compression.encode, coding, body)
+        else:
+            encoded = compression.encode(coding, body)
+        if len(encoded) < len(body) or compression.force is not None:
+            self._encoded = encoded
+            self._set_coding(coding)
 
     def write_eof(self, data: BytesLike = b"") -> Awaitable[None]:
         """Send the body, or `data` in its place, and the end. A second time is harmless.
@@ -196,7 +226,7 @@ class Response(StreamResponse):
         content raises. Raises RuntimeError before `prepare`, ConnectionResetError if the client is gone.
         """
         if self._stream is None or self._writer is None or self._writer.finished:
-            return super().write_eof(data or self._body or b"")
+            return super().write_eof(data or (self._body if self._encoded is None else self._encoded) or b"")
         return self._send_stream(self._stream, self._writer, None)
 
     def finish(self, request: RequestLike) -> Awaitable[None]:
@@ -239,7 +269,7 @@ class Response(StreamResponse):
                 is_wanted = writer.head.method != "HEAD" and self._status not in WITHOUT_CONTENT
                 pieces = aiter(stream) if is_wanted else _nothing()
                 # As long as there is no head a failure can be answered; and text is seen in time for its type.
-                piece = await anext(pieces, None)
+                piece = await anext(pieces, b"")
                 if request is not None:
                     if isinstance(piece, str):
                         self._set_text_type()
@@ -249,13 +279,13 @@ class Response(StreamResponse):
             await stream.aclose()
         await super().write_eof()
 
-    async def _write_pieces(self, piece: bytes | str | None, pieces: AsyncIterator[bytes | str]) -> None:
+    async def _write_pieces(self, first: bytes | str, rest: AsyncIterator[bytes | str]) -> None:
         if self._framing is None or self._framing.kind is BodyKind.NONE:
             return  # a hook may have made it a response without content
         charset = self.charset or "utf-8"
-        while piece is not None:
+        await self.write(first.encode(charset) if isinstance(first, str) else first)
+        async for piece in rest:
             await self.write(piece.encode(charset) if isinstance(piece, str) else piece)
-            piece = await anext(pieces, None)
 
     def _end(self) -> Awaitable[None]:
         """End the content and let go of the request, ready for the next one."""
@@ -264,7 +294,7 @@ class Response(StreamResponse):
         try:
             return self.write_eof()
         finally:
-            self._request = self._framing = None
+            self._request = self._framing = self._encoded = None
             if self._headers is not None:
                 self._headers.__class__ = ResponseHeaders
 

@@ -6,7 +6,7 @@ The ground frames, so `writer.wire` is what a client would read; the rest is the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
 from typing import Any
 
 from aioweb.protocol.connection import Connection
@@ -46,6 +46,9 @@ class FakeWriter:
         assert isinstance(head, RequestHead)
         self.head = head
         self.transport: object | None = object()
+        self.handler_cancellation: bool | None = None
+        self.producer: Any = None
+        self.stopping = False
         self.wire = b""
         self.calls: list[str] = []
         self.status = 0
@@ -93,12 +96,12 @@ class FakeWriter:
         self.body_size += len(bytes(data))
         return self._drain()
 
-    def write_eof(self, data: BytesLike = b"") -> Awaitable[None]:
+    def write_eof(self, data: BytesLike = b"", trailers: Iterable[tuple[str, str]] = ()) -> Awaitable[None]:
         self._called("write_eof")
         if data:
             self.wire += bytes(self._ground.send_data(data))
             self.body_size += len(bytes(data))
-        self.wire += self._ground.send_end()
+        self.wire += self._ground.send_end(trailers)
         return self._drain()
 
     def drain(self) -> Awaitable[None]:
@@ -108,6 +111,8 @@ class FakeWriter:
     def leave(self) -> None:
         """The client goes."""
         self.transport = None
+        if self.producer is not None:
+            self.producer.client_gone()
 
     def _called(self, name: str) -> None:
         if self.transport is None:
@@ -192,3 +197,22 @@ async def prepared(response: Any, **request: Any) -> FakeRequest:
     made = FakeRequest(**request)
     await response.prepare(made)
     return made
+
+
+class Source:
+    """An async iterable that notes what becomes of it. Each piece is given as it is, an exception raised."""
+
+    def __init__(self, *pieces: Any) -> None:
+        self.pieces = pieces
+        self.given = 0
+        self.closed = 0
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for piece in self.pieces:
+            if isinstance(piece, BaseException):
+                raise piece
+            self.given += 1
+            yield piece
+
+    async def aclose(self) -> None:
+        self.closed += 1
