@@ -10,7 +10,7 @@ import pytest
 
 from aioweb.web.response import Response
 from aioweb.web.streamresponse import StreamResponse
-from tests.web.fakes import FakeRequest, prepared, sent
+from tests.web.fakes import FakeRequest, Source, prepared, sent
 
 OCTETS = ("Content-Type", "application/octet-stream")
 
@@ -319,3 +319,107 @@ async def test_whatever_the_head_says_cannot_change_after_prepare(change: Any) -
         change(response)
     await sent(response, request)
     assert request.content == b"abc"
+
+
+# -- trailers, and several pieces at once ------------------------------------------------------------------------------
+
+
+async def test_writelines_writes_each_piece() -> None:
+    response = StreamResponse()
+    request = await prepared(response)
+    waiting: Any = response.writelines(piece for piece in [b"one", b"", bytearray(b"two"), memoryview(b"three")])
+    assert request.content == b"3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n"
+    assert waiting is request.writer.drains[-1]
+    await response.writelines([])
+    with pytest.raises(TypeError, match="not str"):
+        response.writelines([b"four", "five"])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="not int"):
+        response.writelines(b"bytes are no pieces")  # type: ignore[arg-type]
+
+
+async def test_writelines_before_prepare_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="before prepare"):
+        StreamResponse().writelines([])
+
+
+async def test_trailers_are_announced_and_follow_the_content() -> None:
+    response = StreamResponse()
+    response.trailers["X-Sum"] = ""
+    response.trailers.add("X-Many", "1")
+    response.trailers.add("X-Many", "2")
+    request = await prepared(response)
+    assert request.fields == [("Trailer", "X-Sum, X-Many"), OCTETS, ("Transfer-Encoding", "chunked")]
+    await response.write(b"abc")
+    response.trailers["X-Sum"] = "é6"
+    await response.write_eof(b"def")
+    assert request.content == "3\r\nabc\r\n3\r\ndef\r\n0\r\nX-Sum: é6\r\nX-Many: 1\r\nX-Many: 2\r\n\r\n".encode()
+
+
+async def test_trailers_that_come_late_are_announced_by_hand() -> None:
+    response = StreamResponse(headers={"Trailer": "X-Sum"})
+    request = await prepared(response)
+    assert ("Trailer", "X-Sum") in request.fields
+    response.trailers["X-Sum"] = "6"
+    await response.finish(request)  # type: ignore[arg-type]
+    assert request.content == b"0\r\nX-Sum: 6\r\n\r\n"
+
+
+@pytest.mark.parametrize("make", [lambda: Response(text="abc"), lambda: Response(body=Source(b"abc"))])
+async def test_trailers_make_any_response_chunked(make: Any) -> None:
+    response = make()
+    response.trailers["X-Sum"] = "6"
+    request = await sent(response)
+    assert request.fields[-1] == ("Transfer-Encoding", "chunked")
+    assert "Content-Length" not in dict(request.fields)
+    assert request.content == b"3\r\nabc\r\n0\r\nX-Sum: 6\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_", [FakeRequest("HEAD"), FakeRequest(version="1.0")], ids=lambda request_: request_.head.method
+)
+async def test_trailers_have_no_effect_where_there_can_be_none(request_: FakeRequest) -> None:
+    response = Response(text="abc")
+    response.trailers["X-Sum"] = "6"
+    await sent(response, request_)
+    assert b"X-Sum: 6" not in request_.wire
+    late = StreamResponse(headers={"Content-Length": "0"})
+    request = await prepared(late, version="1.0")
+    late.trailers["X-Sum"] = "6"
+    await late.write_eof()
+    assert b"X-Sum" not in request.wire
+
+
+async def test_a_length_and_trailers_exclude_each_other() -> None:
+    response = StreamResponse(headers={"Content-Length": "3"})
+    response.trailers["X-Sum"] = "6"
+    request = FakeRequest()
+    with pytest.raises(RuntimeError, match="exclude each other"):
+        await response.prepare(request)  # type: ignore[arg-type]
+    assert request.wire == b""
+    late = StreamResponse(headers={"Content-Length": "0"})
+    await prepared(late)
+    with pytest.raises(RuntimeError, match="a length was announced"):
+        late.trailers["X-Sum"] = "6"
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "Set-Cookie", "Content-Type", "Host"])
+async def test_what_must_not_be_a_trailer_is_refused(name: str) -> None:
+    early, late = StreamResponse(), StreamResponse()
+    early.trailers[name] = "1"
+    request = FakeRequest()
+    with pytest.raises(ValueError, match="must not be a trailer"):
+        await early.prepare(request)  # type: ignore[arg-type]
+    assert request.wire == b""
+    request = await prepared(late)
+    late.trailers[name] = "1"
+    with pytest.raises(ValueError, match="must not be a trailer"):
+        late.write_eof()
+    assert not request.writer.finished
+
+
+@pytest.mark.parametrize(("name", "value"), [("X-A", "b\r\nX-Evil: 1"), ("X A", "b"), ("", "b"), ("X-A", "\0")])
+async def test_a_trailer_cannot_split_the_response(name: str, value: str) -> None:
+    response = StreamResponse()
+    response.trailers[name] = value
+    with pytest.raises(ValueError, match="field"):
+        await prepared(response)
