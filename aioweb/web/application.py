@@ -65,6 +65,7 @@ class Application(ApplicationAliases, StateMapping):
         handler_args: options for `make_handler` that a runner passes on.
         client_max_size: content that `request.read()` and its kin collect, bytes; 0 is no limit; None leaves it to
             `limits`.
+        client_max_fields: fields of a form; 0 is no limit; None leaves it to `limits`.
         limits: sizes and deadlines of requests to this application.
         debug: show tracebacks in error pages; None asks the loop, when the application starts.
 
@@ -81,6 +82,7 @@ class Application(ApplicationAliases, StateMapping):
         handler_factory: Callable[..., Any] | None = None,
         handler_args: dict[str, Any] | None = None,
         client_max_size: int | None = None,
+        client_max_fields: int | None = None,
         limits: Limits = _DEFAULT_LIMITS,
         debug: bool | None = None,
     ) -> None:
@@ -96,7 +98,8 @@ class Application(ApplicationAliases, StateMapping):
         self._handler_factory = handler_factory or default_handler_factory
         self.handler_args: dict[str, Any] = dict(handler_args or {})
         """Options for `make_handler` that a runner passes on."""
-        self.limits = limits if client_max_size is None else attrs.evolve(limits, client_max_size=client_max_size)
+        sizes = {"client_max_size": client_max_size, "client_max_fields": client_max_fields}
+        self.limits = attrs.evolve(limits, **{name: size for name, size in sizes.items() if size is not None})
         """Sizes and deadlines; `make_handler` may change them for its server."""
         self._debug = debug
         self.observers: FreezableList[Observer] = FreezableList(what="list of observers")
