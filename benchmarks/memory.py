@@ -97,10 +97,10 @@ def _handlers(web: Any, path: str) -> list[Any]:
         return web.Response(text=str(fields["file"].file.seek(0, os.SEEK_END)))
 
     async def events(request: Any) -> Any:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        await response.write(b"data: hello\n\n")
-        await asyncio.Event().wait()
+        async with web.EventSourceResponse(request=request) as source:
+            await source.send("hello")
+            await asyncio.Event().wait()
+        return source
 
     async def collected(request: Any) -> Any:
         return web.Response(text=str(len(await request.read())))
