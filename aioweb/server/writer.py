@@ -345,6 +345,11 @@ class StreamWriter:
         return self._gathered_size
 
     @property
+    def writing_paused(self) -> bool:
+        """The client reads more slowly than we write: what is written now waits in the transport's buffer."""
+        return self.channel is not None and self.channel.flow.writing_paused
+
+    @property
     def stopping(self) -> bool:
         """The server stops: nothing long should begin."""
         return self.channel is None or self.channel.server.closing

@@ -14,6 +14,7 @@ comment goes out when there was no event for a while, so that proxies keep the c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterable, Awaitable
 from types import TracebackType
 from typing import Final
@@ -22,7 +23,6 @@ import attrs
 
 from aioweb import hdrs
 from aioweb.protocol.framing import BodyKind
-from aioweb.server.flow import DRAINED
 from aioweb.server.writer import StreamWriter
 from aioweb.web.bodies import Interruption, close_source
 from aioweb.web.responsehead import HeadersLike
@@ -209,14 +209,14 @@ class EventSourceResponse(StreamResponse):
 
         Raises RuntimeError without a request, ConnectionResetError if the client is gone.
         """
-        if self._to_answer is not None:
-            await self.prepare(self._to_answer)
-        if self._writer is None or self._events is not None:
+        request = self._to_answer or self._request
+        if request is None or self._events is not None:
             raise RuntimeError("`async with` takes EventSourceResponse(request=request), without events")
-        self._interruption = Interruption(self._writer, stops=True)
+        writer = await self.prepare(request)
+        self._interruption = Interruption(writer, stops=True)
         self._interruption.__enter__()
         if not self._has_content():
-            self._writer.loop.call_soon(self._interruption.stop)  # HEAD: nobody will read an event
+            writer.loop.call_soon(self._interruption.stop)  # HEAD: nobody will read an event
         return self
 
     async def __aexit__(
@@ -241,11 +241,9 @@ class EventSourceResponse(StreamResponse):
         now = writer.loop.time()
         if now >= due:
             due = now + interval
-            try:
-                if self.drain() is DRAINED:
+            if not writer.writing_paused:
+                with contextlib.suppress(ConnectionResetError):
                     self.write(_HEARTBEAT)
-            except ConnectionResetError:
-                return
         self._timer = writer.loop.call_at(due, self._beat, interval)
 
     def _end_heartbeat(self) -> None:

@@ -49,6 +49,7 @@ class FakeWriter:
         self.handler_cancellation: bool | None = None
         self.producer: Any = None
         self.stopping = False
+        self.writing_paused = False
         self.wire = b""
         self.calls: list[str] = []
         self.status = 0
