@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +82,11 @@ def said(caplog: pytest.LogCaptureFixture, level: int = logging.DEBUG) -> list[s
     return [
         record.getMessage() for record in caplog.records if record.name.startswith("aioweb") and record.levelno >= level
     ]
+
+
+def open_files(path: Path) -> int:
+    """How often this process has the file open."""
+    folder = "/proc/self/fd"
+    if not os.path.exists(folder):
+        pytest.skip("asks the kernel for open files")
+    return sum(os.path.realpath(os.path.join(folder, name)) == str(path) for name in os.listdir(folder))

@@ -13,7 +13,7 @@ import pytest
 from aioweb import web
 from aioweb.protocol.limits import Limits
 from tests.conftest import PATIENCE, Address, Serve
-from tests.functional.scripts import GET, Gate, bound_kernel, connect_deaf, said, until
+from tests.functional.scripts import GET, Gate, bound_kernel, connect_deaf, open_files, said, until
 
 pytestmark = pytest.mark.on_every_loop
 
@@ -50,14 +50,6 @@ async def stall(address: Address) -> socket.socket:
     await asyncio.get_running_loop().sock_sendall(client, GET)
     await until(lambda: any(connection.flow.writing_paused for connection in address.server.connections))
     return client
-
-
-def open_files(path: Path) -> int:
-    """How often this process has the file open."""
-    folder = "/proc/self/fd"
-    if not os.path.exists(folder):
-        pytest.skip("asks the kernel for open files")
-    return sum(os.path.realpath(os.path.join(folder, name)) == str(path) for name in os.listdir(folder))
 
 
 async def read(client: socket.socket, size: int) -> bytes:
