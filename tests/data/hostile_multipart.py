@@ -80,6 +80,7 @@ _FLOODS = (
         413,
         "more than 1000 parts",
         (b"",) * 1000,
+        form_status=400,
     ),
     HostileMultipart(
         "CVE-2023-30798: 100,000 fields", _field(b"1") * 100_000 + _END, 413, "more than 1000 parts", (b"1",) * 1000
