@@ -352,13 +352,16 @@ class ContentEncoder:
         """Returns the end."""
 
 
-def make_encoder(coding: str, level: int | None = None, *, stream: bool = False) -> ContentEncoder:
+def make_encoder(
+    coding: str, level: int | None = None, *, stream: bool = False, strategy: int | None = None
+) -> ContentEncoder:
     """What applies a coding.
 
     Args:
         coding: one of `available_codings()`.
         level: how hard to try, by the library's own scale; None for one that suits answers made for each request.
         stream: the content comes in pieces, for a long time perhaps: take less memory, and become a little larger.
+        strategy: of zlib, for gzip and deflate; the others have none.
 
     Raises ValueError for a coding that is not available.
     """
@@ -384,7 +387,8 @@ def make_encoder(coding: str, level: int | None = None, *, stream: bool = False)
             zstd.compress, partial(zstd.flush, zstd.FLUSH_BLOCK), partial(zstd.flush, zstd.FLUSH_FRAME)
         )
     bits = zlib.MAX_WBITS + (16 if coding == "gzip" else 0)
-    deflate = zlib.compressobj(level, zlib.DEFLATED, bits)
+    strategy = zlib.Z_DEFAULT_STRATEGY if strategy is None else strategy
+    deflate = zlib.compressobj(level, zlib.DEFLATED, bits, zlib.DEF_MEM_LEVEL, strategy)
     return ContentEncoder(deflate.compress, partial(deflate.flush, zlib.Z_SYNC_FLUSH), deflate.flush)
 
 

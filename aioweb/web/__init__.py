@@ -36,6 +36,7 @@ from aioweb.web.compat import (
     TransferEncodingError,
     WSClientDisconnectedError,
 )
+from aioweb.web.compression import ContentCoding
 from aioweb.web.domains import Domain, MaskDomain
 from aioweb.web.eventsource import EventSourceResponse, ServerSentEvent
 from aioweb.web.exceptions import (
@@ -102,7 +103,13 @@ from aioweb.web.fileresponse import FileResponse
 from aioweb.web.forms import FileField
 from aioweb.web.handler import WebServer as Server
 from aioweb.web.handler import continue_on_read
-from aioweb.web.middlewares import Handler, Middleware, middleware, normalize_path_middleware
+from aioweb.web.middlewares import (
+    Handler,
+    Middleware,
+    compress_middleware,
+    middleware,
+    normalize_path_middleware,
+)
 from aioweb.web.parts import BodyPartReader, MultipartReader
 from aioweb.web.partwriter import BodyPartWriter, MultipartWriter
 from aioweb.web.request import BaseRequest, Request, RequestKey
@@ -183,6 +190,7 @@ __all__ = (
     "BodyTooLarge",
     "CleanupError",
     "ClientDisconnectedError",
+    "ContentCoding",
     "ContentEncodingError",
     "Domain",
     "DynamicResource",
@@ -312,6 +320,7 @@ __all__ = (
     "WebSocketReady",
     "WebSocketResponse",
     "broadcast",
+    "compress_middleware",
     "content_disposition",
     "continue_on_read",
     "delete",

@@ -9,6 +9,7 @@ That a file is missing or must not be read is an answer here (404, 403), too: it
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import io
 import os
@@ -30,7 +31,9 @@ from aioweb.protocol.conditional import (
 )
 from aioweb.protocol.disposition import format_disposition
 from aioweb.protocol.fields import format_http_date
+from aioweb.server.sendfile import BLOCK, read_block
 from aioweb.server.writer import StreamWriter
+from aioweb.web.compression import CodedWriter
 from aioweb.web.filetypes import guess_type
 from aioweb.web.openfile import Source, open_source
 from aioweb.web.request import BaseRequest
@@ -68,7 +71,8 @@ class FileResponse(StreamResponse):
     If-Unmodified-Since, Range (several ranges, too) and If-Range. `app.js` is sent as `app.js.zst`, `app.js.br` or
     `app.js.gz` to a client that accepts that, where such a file is beside it and not older. A status other than 200
     sends the whole file, whatever the request says. What `headers` or the attributes of the response say before it is
-    sent counts more than what the file says.
+    sent counts more than what the file says. `enable_compression` compresses a file that has no such sibling, each time
+    that all of it is sent; siblings are cheaper.
 
     The answer is 404 if there is no such file, 403 if it may not be read or is a directory, a FIFO or a device. What a
     client sent is no path: serve folders by `add_static`, which lets nobody out.
@@ -229,7 +233,9 @@ class FileResponse(StreamResponse):
             writer = await super().prepare(request)
             for piece in pieces:
                 if isinstance(piece, bytes):
-                    await writer.write(piece)
+                    await self.write(piece)
+                elif source is not None and self._coder is not None:
+                    await _send_coded(self._coder, source, piece)
                 elif source is not None:
                     await _send_range(writer, source, piece)
             await self.write_eof()
@@ -247,6 +253,21 @@ async def _send_range(writer: StreamWriter, source: Source, part: ByteRange) -> 
         inner = getattr(source.file, "file", None)
         file = inner if isinstance(inner, io.IOBase) else source.file
         await writer.send_file(file, part.offset, part.size)
+
+
+async def _send_coded(coder: CodedWriter, source: Source, part: ByteRange) -> None:
+    """What is compressed on its way passes through this process: it is read and compressed off the loop."""
+    loop = asyncio.get_running_loop()
+    offset, end = part.offset, part.offset + part.size
+    while offset < end:
+        if source.content is not None:
+            block = source.content[offset:end]
+        else:
+            block = await loop.run_in_executor(None, read_block, source.file, offset, min(end - offset, BLOCK))
+        if not block:
+            raise EOFError(f"the file ends at {offset}, {end - offset} bytes before the announced end")
+        await coder.write_large(block)
+        offset += len(block)
 
 
 def wants_content(request: BaseRequest) -> bool:

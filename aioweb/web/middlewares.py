@@ -26,7 +26,9 @@ import types
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, TypeVar
 
+from aioweb.web.compression import MINIMUM_SIZE, Compression, ContentCoding
 from aioweb.web.exceptions import HTTPMove, HTTPPermanentRedirect
+from aioweb.web.fileresponse import FileResponse
 from aioweb.web.request import Request
 from aioweb.web.router import UrlDispatcher
 from aioweb.web.signals import FreezableList
@@ -181,6 +183,40 @@ def normalize_path_middleware(
         return await handler(request)
 
     return normalize_path
+
+
+def compress_middleware(
+    *, minimum_size: int = MINIMUM_SIZE, codings: Iterable[ContentCoding | str] | None = None
+) -> Middleware:
+    """Make a middleware that compresses the responses behind it: content at hand, streams, events, and HTTP exceptions.
+
+    It asks `enable_compression` of each response at the moment when its head is decided, so everything that is said
+    there of types, sizes, Vary and entity tags holds. These it leaves alone:
+
+    - A response that has decided itself: one of secrets that shows what a client sent (BREACH) calls
+      `enable_compression(web.ContentCoding.identity)`.
+    - Files: they have packed siblings, which cost nothing, ranges and their kernel.
+
+    Args:
+        minimum_size: bytes; smaller content stays as it is.
+        codings: what clients may choose from, best first; by default zstd, br, gzip, deflate, as far as their packages
+            are there.
+
+    Raises ValueError for a coding that is unknown or not available.
+    """
+    offered = None if codings is None else tuple(codings)
+    Compression(codings=offered)  # it says now what would not do later
+
+    async def enable(_: Request, response: StreamResponse) -> None:
+        if not response.compression and not isinstance(response, FileResponse):
+            response.enable_compression(minimum_size=minimum_size, codings=offered)
+
+    @middleware
+    async def compress(request: Request, handler: Handler) -> StreamResponse:
+        request.response_prepare_hooks = (*request.response_prepare_hooks, enable)
+        return await handler(request)
+
+    return compress
 
 
 def _candidates(path: str, append_slash: bool, remove_slash: bool, merge_slashes: bool) -> list[str]:

@@ -205,7 +205,7 @@ class Response(StreamResponse):
 
     async def _begin_coding(self, compression: Compression, writer: StreamWriter) -> None:
         """Compress content that is at hand as a whole, so that its length can be told."""
-        body = self._body
+        body, self._encoded = self._body, None
         if body is None:
             return await super()._begin_coding(compression, writer)
         coding = self._choose_coding(compression, writer, len(body))

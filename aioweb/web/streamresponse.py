@@ -19,6 +19,7 @@ from aioweb.protocol.framing import BodyKind
 from aioweb.server.flow import DRAINED
 from aioweb.server.writer import StreamWriter
 from aioweb.web.compat import ResponseAliases
+from aioweb.web.compression import MINIMUM_SIZE, CodedWriter, Compression, ContentCoding, mark_encoded
 from aioweb.web.responsehead import ResponseHead, ResponseHeaders, SentHeaders
 from aioweb.web.state import StateMapping
 
@@ -60,6 +61,9 @@ class StreamResponse(ResponseHead, StateMapping, ResponseAliases):
     _writer: StreamWriter | None = None  # where the head was sent last
     _trailers: CIMultiDict[str] | None = None
     _sends_plainly = True  # nothing forbids a response with its content at hand to leave in one step
+    _compression: Compression | None = None  # what is asked for
+    _coding: str | None = None  # what came of it when the head was sent last
+    _coder: CodedWriter | None = None  # in place of _writer for content that is written
 
     @property
     def req(self) -> RequestLike | None:
@@ -81,6 +85,60 @@ class StreamResponse(ResponseHead, StateMapping, ResponseAliases):
         where = "not started" if head is None else f"{head.method} {head.path}"
         return f"<{type(self).__name__} {self.reason or self._status} {where}>"
 
+    # -- compression ---------------------------------------------------------------------------------------------------
+
+    @property
+    def compression(self) -> bool:
+        """`enable_compression` was called."""
+        return self._compression is not None
+
+    def enable_compression(
+        self,
+        force: ContentCoding | bool | str | None = None,
+        strategy: int | None = None,
+        *,
+        minimum_size: int = MINIMUM_SIZE,
+        codings: Iterable[ContentCoding | str] | None = None,
+    ) -> None:
+        """Let the content be compressed on its way, by a coding that the client accepts (RFC 9110 section 12.5.3).
+
+        Nothing happens to content that is small or compressed already by its type, to responses with a
+        Content-Encoding, a Content-Range or a digest, to 204, 206 and 304, and under `Cache-Control: no-transform`.
+        Else Vary tells of the choice, and for a coding Content-Length is that of the encoded content (a stream has
+        none), and a strong ETag becomes a weak one. What is written to a stream arrives when it is written.
+
+        Args:
+            force: this coding, whatever the client accepts and the content is; `ContentCoding.identity` leaves the
+                response as it is, also where a middleware would compress it. True is deflate, as before aiohttp 0.17.
+            strategy: of zlib, for gzip and deflate.
+            minimum_size: bytes; smaller content stays as it is.
+            codings: what the client may choose from, best first; by default zstd, br, gzip, deflate, as far as their
+                packages are there.
+
+        Raises ValueError for a coding that is unknown or not available, RuntimeError after `prepare`.
+        """
+        self._check_changeable("coding")
+        self._compression = Compression(force=force, strategy=strategy, minimum_size=minimum_size, codings=codings)
+        self._sends_plainly = False
+
+    async def _begin_coding(self, compression: Compression, writer: StreamWriter) -> None:
+        """Choose the coding of a stream, and say so in the head."""
+        coding = self._choose_coding(compression, writer, self._length(writer))
+        if coding is not None:
+            self._set_coding(coding)
+            if writer.head.method != "HEAD":
+                self._coder = CodedWriter(compression.make_encoder(coding, stream=True), writer)
+
+    def _choose_coding(self, compression: Compression, writer: StreamWriter, size: int | None) -> str | None:
+        if self._coding is not None:  # that of another client, whom this response answered before
+            self.headers.popall(hdrs.CONTENT_ENCODING, None)
+            self._coding = self._coder = None
+        return compression.choose(writer.head, self._status, self.headers, size)
+
+    def _set_coding(self, coding: str) -> None:
+        self._coding = coding
+        mark_encoded(self.headers, coding)
+
     # -- sending -------------------------------------------------------------------------------------------------------
 
     async def prepare(self, request: RequestLike) -> StreamWriter:
@@ -100,6 +158,8 @@ class StreamResponse(ResponseHead, StateMapping, ResponseAliases):
         try:
             for hook in request.response_prepare_hooks:
                 await hook(request, self)
+            if self._compression is not None:
+                await self._begin_coding(self._compression, writer)
             if self._trailers and writer.head.version is not HttpVersion10:
                 self._announce_trailers(self._trailers)
             length = self._length(writer)
@@ -129,7 +189,9 @@ class StreamResponse(ResponseHead, StateMapping, ResponseAliases):
         # A writer without transport is cut off; then the client is gone, whoever ended the response.
         if writer.finished and writer.transport is not None:
             raise RuntimeError("Cannot call write() after write_eof()")
-        return writer.write(data) if data else DRAINED
+        if not data:
+            return DRAINED
+        return writer.write(data) if self._coder is None else self._coder.write(data)
 
     def writelines(self, pieces: Iterable[BytesLike]) -> Awaitable[None]:
         """Write several pieces of content, each as `write` does."""
@@ -150,6 +212,8 @@ class StreamResponse(ResponseHead, StateMapping, ResponseAliases):
         _check_bytes(data)
         if writer.finished:
             return DRAINED
+        if self._coder is not None:
+            return self._coder.write_eof(data, self._trailers.items() if self._trailers else ())
         return writer.write_eof(data, self._trailers.items()) if self._trailers else writer.write_eof(data)
 
     @property
@@ -183,7 +247,7 @@ class StreamResponse(ResponseHead, StateMapping, ResponseAliases):
         """Wait until the client has taken most of what was written. Raises RuntimeError before `prepare`."""
         if self._writer is None:
             raise RuntimeError("Cannot call drain() before prepare()")
-        return self._writer.drain()
+        return self._writer.drain() if self._coder is None else self._coder.drain()
 
     def finish(self, request: RequestLike) -> Awaitable[None]:
         """Send to `request` whatever of this response was not sent yet; for those who called the handler.
@@ -221,7 +285,7 @@ class StreamResponse(ResponseHead, StateMapping, ResponseAliases):
         return state
 
 
-_BOUND = {"_request", "_framing", "_writer"}
+_BOUND = {"_request", "_framing", "_writer", "_coder", "_encoded"}
 
 
 def _check_bytes(data: object) -> None:
