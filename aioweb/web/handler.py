@@ -117,6 +117,8 @@ def _recover(
     ):
         _tell_gone(request, observers, logger)
         return None
+    if isinstance(exception, HTTPException) and not writer.started:
+        return exception  # raised by a hook, or by content that was to be made while it is sent
     if isinstance(exception, (BodyError, ProtocolError)):
         # The client broke its own content, or let us wait for it.
         logger.debug("%r: %s", request, exception)
