@@ -1,13 +1,14 @@
 """Section I of FEATURES.md, expectations, over real sockets.
 
 The default invites when the content is first read (I1 says "before the handler"): a handler that needs no content to
-answer then spares its client the upload. Static routes (I2) have their test beside those of static files.
+answer then spares its client the upload.
 """
 
 from __future__ import annotations
 
 import asyncio
 import types
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -253,6 +254,18 @@ def test_i2_others_than_coroutine_functions_are_refused_at_registration(wrong: A
     with pytest.raises(TypeError, match="coroutine function"):
         app.router.add_route("POST", "/", echo, expect_handler=wrong)
     assert len(app.router.routes()) == 0
+
+
+async def test_i2_a_static_route_has_one_too(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "page.txt").write_text("page")
+    app = web.Application()
+    app.router.add_static("/open", tmp_path)
+    app.router.add_static("/shut", tmp_path, expect_handler=refuse)
+    address = await serve(app)
+    assert (await address.raw(head(EXPECT, method="GET", target="/shut/page.txt"))).startswith(b"HTTP/1.1 403 ")
+    octets = await address.raw(head(EXPECT, method="GET", target="/open/page.txt"))
+    assert octets.startswith(b"HTTP/1.1 200 ")
+    assert octets.endswith(b"page")
 
 
 @pytest.mark.parametrize("expect_handler", [refuse, refuse_by_raising])
