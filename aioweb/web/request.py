@@ -335,7 +335,8 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         """Let the client fetch what it is going to need, before the response: `103 Early Hints` (RFC 8297).
 
         It acts at once, and may be awaited. Nothing is sent to HTTP/1.0, which does not know interim responses. The
-        response is to repeat what it means.
+        response repeats these fields, if it means them. Some clients, such as Python's http.client, take a 103 for the
+        response: send it to browsers (they say `Sec-Fetch-Mode: navigate`), or behind a proxy that knows it.
 
         Args:
             links: values of Link, such as `</style.css>; rel=preload; as=style`.
