@@ -201,8 +201,7 @@ class StreamReader:
         while not self._eof and self._exception is None:
             if self._eof_waiter is not None:
                 raise RuntimeError("another task waits for the end of this body")
-            if self.on_first_wait is not None:
-                self._wait_first()
+            self._tell_wait()
             self._eof_waiter = self._loop.create_future()
             try:
                 await self._eof_waiter
@@ -336,8 +335,7 @@ class StreamReader:
         while self._size < need and not self._eof and self._exception is None:
             if self._waiter is not None:
                 raise RuntimeError("another task waits for data of this body")
-            if self.on_first_wait is not None:
-                self._wait_first()
+            self._tell_wait()
             self._need = need
             waiter = self._waiter = self._loop.create_future()
             if self.full:  # it is, for somebody who needs less than this reader
@@ -349,7 +347,7 @@ class StreamReader:
         if self._exception is not None:
             raise self._exception
 
-    def _wait_first(self) -> None:
+    def _tell_wait(self) -> None:
         tell, self.on_first_wait = self.on_first_wait, None
         if tell is not None:
             tell()

@@ -177,6 +177,9 @@ async def test_unread_data_puts_back_what_was_read() -> None:
     stream.unread_data(b"e")
     stream.unread_data(b"")
     assert await stream.readexactly(3) == b"efd"
+    stream.unread_data(b"d")
+    stream.unread_data(b"ef")
+    assert await stream.readexactly(3) == b"efd"
     assert stream.total_bytes == 3003
     with pytest.raises(ValueError, match="8 bytes, and 7 were read"):
         stream.unread_data(b"x" * 8)
@@ -240,6 +243,30 @@ async def test_wait_eof_waits_beside_a_reader_and_takes_nothing() -> None:
     stream.feed_eof()
     await end
     assert stream.read_nowait() == b"bc"
+
+
+@pytest.mark.parametrize("reader", ["read", "readany", "readline", "readchunk", "wait_eof", "collect", "skip"])
+async def test_the_first_who_has_to_wait_is_told_of_once(reader: str) -> None:
+    told: list[str] = []
+    stream = Stream()
+    stream.on_first_wait = lambda: told.append("waits")
+    task = await start(stream, getattr(stream, reader)())
+    assert told == ["waits"]
+    stream.feed_data(b"a")
+    await asyncio.sleep(0)
+    stream.feed_eof()
+    await task
+    await stream.read()
+    assert told == ["waits"]
+
+
+async def test_nobody_is_told_of_who_need_not_wait() -> None:
+    told: list[str] = []
+    stream = Stream(b"abc\n", b"def" * 1000, eof=True)
+    stream.on_first_wait = lambda: told.append("waits")
+    assert (await stream.readline(), len(await stream.read())) == (b"abc\n", 3000)
+    await stream.wait_eof()
+    assert told == []
 
 
 async def test_data_after_the_end_is_a_mistake_of_the_caller() -> None:
