@@ -1,6 +1,6 @@
 """Section F of FEATURES.md, responses, over real sockets.
 
-Left to the issue that compresses: F6. Bodies of other kinds than bytes and text are row N12.
+F6, compression, is in test_f_compression.py. Bodies of other kinds than bytes and text are row N12.
 """
 
 from __future__ import annotations
