@@ -61,4 +61,5 @@ def _as_json(request: web.Request, message: Message) -> dict[str, object]:
         "author": message.author,
         "text": message.text,
         "created": message.created.isoformat(),
+        "picture": None if message.picture is None else str(request.url_for("picture", name=message.picture)),
     }

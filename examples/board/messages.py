@@ -24,6 +24,8 @@ class Message:
     text: str
     created: datetime
     """In UTC."""
+    picture: str | None = None
+    """The name of the picture or video that belongs to it, see pictures.py."""
 
 
 @attrs.frozen

@@ -7,9 +7,10 @@ import logging
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +18,12 @@ import httpx
 import pytest
 
 from examples.board.application import create_app
+from examples.board.messages import Draft
 from examples.board.settings import Settings
 from examples.board.storage import STORAGE, open_storage
 
 ROOT = Path(__file__).resolve().parents[2]
 HUGE = [f"messages/{'9' * digits}" for digits in (18, 19, 300)]
-
-
-@pytest.fixture
-def app() -> Any:
-    return create_app(Settings(database=":memory:"))
-
-
-@pytest.fixture
-async def client(serve: Any, app: Any) -> AsyncIterator[httpx.AsyncClient]:
-    address = await serve(app)
-    async with httpx.AsyncClient(base_url=address.url, trust_env=False) as client:
-        yield client
 
 
 async def post(client: httpx.AsyncClient, author: str = "Ann", text: str = "Hello", **headers: str) -> httpx.Response:
@@ -142,21 +132,29 @@ async def test_the_longest_message_is_posted(client: httpx.AsyncClient) -> None:
 
 
 async def test_assets_have_addresses_that_may_be_kept_for_ever(client: httpx.AsyncClient) -> None:
-    for kind, content_type in (("style.css", "text/css"), ("icon.svg", "image/svg+xml")):
-        found = re.search(rf'href="(/assets/\w+/{kind})"', (await client.get("/")).text)
+    kinds = {
+        "style.css": "text/css; charset=utf-8",
+        "icon.svg": "image/svg+xml",
+        "live.js": "text/javascript; charset=utf-8",
+    }
+    page = (await client.get("/")).text
+    for kind, content_type in kinds.items():
+        found = re.search(rf'(?:href|src)="(/assets/{kind}\?v=[^"]+)"', page)
         assert found is not None
         answer = await client.get(found[1])
         assert answer.status_code == 200
-        assert answer.headers["Content-Type"] == f"{content_type}; charset=utf-8"
+        assert answer.headers["Content-Type"] == content_type
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         again = await client.get(found[1], headers={"If-None-Match": answer.headers["ETag"]})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["ETag"] == answer.headers["ETag"]
 
 
-@pytest.mark.parametrize("path", ["/assets/old/style.css", "/assets/old/other", "/assets/../markup.py"])
-async def test_an_asset_that_is_not_there_is_a_404(client: httpx.AsyncClient, path: str) -> None:
-    assert (await client.get(path)).status_code == 404
+@pytest.mark.parametrize("path", ["/assets/other", "/assets/", "/assets/../markup.py", "/assets/%2e%2e/markup.py"])
+async def test_an_asset_that_is_not_there_is_a_page(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 404
+    assert "<h1>Not Found</h1>" in answer.text
 
 
 # -- errors and safety ---------------------------------------------------------------------------------------------
@@ -261,6 +259,7 @@ async def test_the_api_posts_shows_and_lists(client: httpx.AsyncClient) -> None:
         "author": "Ann",
         "text": "Hello",
         "created": "",
+        "picture": None,
     }
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", message["created"])
     assert (await client.get("/api/messages/2")).json() == message
@@ -333,6 +332,17 @@ async def test_messages_survive_a_restart(serve: Any, tmp_path: Path) -> None:
         assert (await storage.page(1)).total == 1
 
 
+async def test_a_database_from_before_there_were_pictures_is_taken(tmp_path: Path) -> None:
+    database = str(tmp_path / "board.sqlite3")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE message (id INTEGER PRIMARY KEY AUTOINCREMENT, author, text, created)")
+        connection.execute("INSERT INTO message (author, text, created) VALUES ('Ann', 'old', 0)")
+    async with open_storage(database) as storage:
+        await storage.add(Draft("Ann", "new"), "a.png")
+        page = await storage.page(1)
+    assert [(message.text, message.picture) for message in page.messages] == [("new", "a.png"), ("old", None)]
+
+
 async def test_a_file_that_is_no_database_ends_the_start(tmp_path: Path) -> None:
     database = tmp_path / "board.sqlite3"
     database.write_bytes(b"this is a text" * 100)
@@ -342,8 +352,22 @@ async def test_a_file_that_is_no_database_ends_the_start(tmp_path: Path) -> None
 
 def test_settings_come_from_the_environment() -> None:
     assert Settings.from_environment({}) == Settings()
-    given = {"BOARD_DATABASE": "a", "BOARD_HOST": "::1", "BOARD_PORT": "0", "OTHER": ""}
-    assert Settings.from_environment(given) == Settings(database="a", host="::1", port=0)
+    given = {"BOARD_DATABASE": "a", "BOARD_PICTURES": "b", "BOARD_HOST": "::1", "BOARD_PORT": "0", "OTHER": ""}
+    assert Settings.from_environment(given) == Settings(database="a", pictures="b", host="::1", port=0)
+
+
+@pytest.mark.parametrize(
+    ("database", "pictures", "folder"),
+    [
+        ("board.sqlite3", None, Path("board.pictures")),
+        ("/var/board.sqlite3", None, Path("/var/board.pictures")),
+        ("/var/board.sqlite3", "/srv/pictures", Path("/srv/pictures")),
+        (":memory:", None, None),
+        (":memory:", "here", Path("here")),
+    ],
+)
+def test_pictures_are_beside_the_database(database: str, pictures: str | None, folder: Path | None) -> None:
+    assert Settings(database=database, pictures=pictures).pictures_folder == folder
 
 
 @pytest.mark.parametrize("port", ["", "x", "-1", "65536", "1" * 30, "٣"])
