@@ -31,7 +31,7 @@ from aioweb.protocol.conditional import (
 )
 from aioweb.protocol.disposition import format_disposition
 from aioweb.protocol.fields import format_http_date
-from aioweb.server.sendfile import BLOCK, read_block
+from aioweb.server.sendfile import BLOCK
 from aioweb.server.writer import StreamWriter
 from aioweb.web.compression import CodedWriter
 from aioweb.web.filetypes import guess_type
@@ -247,7 +247,7 @@ class FileResponse(StreamResponse):
 
 async def _send_range(writer: StreamWriter, source: Source, part: ByteRange) -> None:
     if source.content is not None:
-        await writer.write(source.content[part.offset : part.offset + part.size])
+        await writer.write(source.read(part.offset, part.size))
     else:
         # A temporary file may be wrapped: the kernel can send what is inside.
         inner = getattr(source.file, "file", None)
@@ -260,10 +260,7 @@ async def _send_coded(coder: CodedWriter, source: Source, part: ByteRange) -> No
     loop = asyncio.get_running_loop()
     offset, end = part.offset, part.offset + part.size
     while offset < end:
-        if source.content is not None:
-            block = source.content[offset:end]
-        else:
-            block = await loop.run_in_executor(None, read_block, source.file, offset, min(end - offset, BLOCK))
+        block = await loop.run_in_executor(None, source.read, offset, min(end - offset, BLOCK))
         if not block:
             raise EOFError(f"the file ends at {offset}, {end - offset} bytes before the announced end")
         await coder.write_large(block)

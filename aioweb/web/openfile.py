@@ -21,7 +21,7 @@ import attrs
 
 from aioweb.protocol.coding import negotiate
 from aioweb.protocol.fields import ETag
-from aioweb.server.sendfile import advise
+from aioweb.server.sendfile import advise, read_block
 from aioweb.web.filetypes import SIBLINGS, guess_type
 
 SMALL: Final = 65536
@@ -107,6 +107,12 @@ class Source:
         self.content = self.file.read(self.size)
         self.size = len(self.content)
         self.close()
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Some of it. It blocks, unless it was loaded."""
+        if self.content is not None:
+            return self.content[offset : offset + size]
+        return read_block(self.file, offset, size)
 
     def close(self) -> None:
         """Close the file."""

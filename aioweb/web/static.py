@@ -24,7 +24,6 @@ from yarl import URL
 
 from aioweb import hdrs
 from aioweb.protocol.fields import parse_accept
-from aioweb.server.sendfile import read_block
 from aioweb.web.exceptions import HTTPMovedPermanently, HTTPNotFound
 from aioweb.web.fileresponse import CHUNK_SIZE, FileResponse, explain, wants_content
 from aioweb.web.folder import Folder, split_path
@@ -280,7 +279,7 @@ class StaticResource(PrefixResource):
                 end = piece.offset + piece.size
                 for start in range(piece.offset, end, self._chunk_size):
                     size = min(self._chunk_size, end - start)
-                    await response.write(await request.loop.run_in_executor(None, _read, source, start, size))
+                    await response.write(await request.loop.run_in_executor(None, source.read, start, size))
             await response.write_eof()
             return response
         finally:
@@ -399,9 +398,3 @@ def _accepts_html(request: BaseRequest) -> bool:
     """The client is a browser that goes to a page: scripts and images are asked for by `*/*`, which is not enough."""
     accept = request.headers.get(hdrs.ACCEPT, "")
     return any(media_range == "text/html" and quality > 0 for media_range, quality in parse_accept(accept))
-
-
-def _read(source: Source, offset: int, size: int) -> bytes:
-    if source.content is not None:
-        return source.content[offset : offset + size]
-    return read_block(source.file, offset, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import tempfile
@@ -326,17 +327,17 @@ async def test_a_packed_sibling_is_a_representation_of_its_own(serve: Serve, tmp
     address = await serve(answering(lambda request: web.FileResponse(path)))
     peer = await address.connect()
     plain = await peer.request("GET", "/")
-    gzip = await peer.request("GET", "/", "Accept-Encoding: gzip")
+    gz = await peer.request("GET", "/", "Accept-Encoding: gzip")
     br = await peer.request("GET", "/", "Accept-Encoding: gzip, br")
     assert plain.body == path.read_bytes()
-    assert (gzip.body, gzip.headers["Content-Encoding"]) == (b"packed by gz", "gzip")
+    assert (gz.body, gz.headers["Content-Encoding"]) == (b"packed by gz", "gzip")
     assert (br.body, br.headers["Content-Encoding"]) == (b"packed by br", "br")
     assert "Content-Encoding" not in plain.headers
-    for answer in (plain, gzip, br):
+    for answer in (plain, gz, br):
         assert answer.headers["Vary"] == "Accept-Encoding"
         assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
-    assert len({answer.headers["ETag"] for answer in (plain, gzip, br)}) == 3
-    tag = gzip.headers["ETag"]
+    assert len({answer.headers["ETag"] for answer in (plain, gz, br)}) == 3
+    tag = gz.headers["ETag"]
     assert (await peer.request("GET", "/", "Accept-Encoding: gzip", f"If-None-Match: {tag}")).status == 304
     assert (await peer.request("GET", "/", f"If-None-Match: {tag}")).status == 200
     part = await peer.request("GET", "/", "Accept-Encoding: br", "Range: bytes=0-5")
@@ -353,6 +354,30 @@ async def test_a_download_and_a_coding_that_was_set_have_no_siblings(
     answer = await get(serve, path, "Accept-Encoding: gzip", **options)
     assert len(answer.body) == 10
     assert "Vary" not in answer.headers
+
+
+@pytest.mark.parametrize("size", [1000, 300_000])
+async def test_a_file_without_siblings_is_compressed_if_that_is_wanted(serve: Serve, tmp_path: Path, size: int) -> None:
+    path = make(tmp_path, size)
+
+    def respond(request: web.Request) -> web.FileResponse:
+        response = web.FileResponse(path)
+        response.enable_compression()
+        return response
+
+    peer = await (await serve(answering(respond))).connect()
+    plain = await peer.request("GET", "/")
+    packed = await peer.request("GET", "/", "Accept-Encoding: gzip")
+    assert plain.body == path.read_bytes()
+    assert (plain.headers["Content-Length"], plain.headers["Vary"]) == (str(size), "Accept-Encoding")
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == path.read_bytes()
+    assert packed.headers["ETag"] == f"W/{plain.headers['ETag']}"
+    assert "Accept-Ranges" not in packed.headers
+    part = await peer.request("GET", "/", "Accept-Encoding: gzip", "Range: bytes=1-2")
+    assert (part.status, part.body) == (206, path.read_bytes()[1:3])
+    again = await peer.request("GET", "/", "Accept-Encoding: gzip", f"If-None-Match: {packed.headers['ETag']}")
+    assert again.status == 304
 
 
 # -- downloads ---------------------------------------------------------------------------------------------------------
