@@ -50,7 +50,10 @@ _RECEIVED: Final = Receiving.DONE
 _UNSENT: Final = Sending.IDLE
 _SENT: Final = Sending.DONE
 _WHOLE: Final = Move.WHOLE
+_UNDER_WAY: Final = Sending.CONTENT
 _LENGTH: Final = BodyKind.LENGTH
+_CHUNKED: Final = BodyKind.CHUNKED
+_NONE: Final = BodyKind.NONE
 _LITTLE: Final = 4096
 
 # What a request counts for that was never understood: it is answered, and the connection closes (RFC 9112 section 9.6).
@@ -285,15 +288,16 @@ class Connection:
 
         Raises RuntimeError before the head, after the end, and for content beyond the announced length.
         """
-        self._send(Move.CONTENT)
+        if self._sending is not _UNDER_WAY:
+            self._send(Move.CONTENT)
         assert self.framing is not None, "Move.CONTENT is only legal after a head"
         kind = self.framing.kind
-        size = data.nbytes if isinstance(data, memoryview) else len(data)
-        if kind is BodyKind.NONE or not size:
-            return b""
-        if kind is BodyKind.CHUNKED:
+        if kind is _CHUNKED:
             return encode_chunk(data)
-        if kind is BodyKind.LENGTH:
+        size = data.nbytes if isinstance(data, memoryview) else len(data)
+        if kind is _NONE or not size:
+            return b""
+        if kind is _LENGTH:
             self._count(size)
         return data
 

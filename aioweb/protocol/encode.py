@@ -83,11 +83,10 @@ def encode_informational(status: int, fields: bytes = b"") -> bytes:
 
 
 def encode_chunk(data: bytes | bytearray | memoryview) -> bytes:
-    """`data`, which must not be empty, as one chunk (RFC 9112 section 7.1)."""
-    if isinstance(data, memoryview):
-        # A view with gaps cannot be joined, and its length counts items, not octets.
-        data = data.tobytes()
-    return b"".join((b"%x\r\n" % len(data), data, b"\r\n"))
+    """`data` as one chunk (RFC 9112 section 7.1); nothing if it is empty, for an empty chunk would be the last."""
+    if type(data) is not bytes:
+        data = bytes(data)  # a view with gaps cannot go into a format, and its length counts items, not octets
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
 
 
 def encode_last_chunk(trailers: Iterable[tuple[str, str]] = ()) -> bytes:

@@ -8,6 +8,7 @@ content is framed is the ground's business; flow control is flow.py's.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Iterable
 from typing import Any, Protocol
 
@@ -32,6 +33,8 @@ class ServerFacts(Protocol):
 
     closing: bool
     """The server stops."""
+    logger: logging.Logger
+    """Where its errors go, and what clients did wrong."""
     observers: Observers
     """Who is told of events."""
     secure_proxy_ssl_header: tuple[str, str] | None
@@ -68,8 +71,14 @@ class Channel(Protocol):
     def fail(self) -> None:
         """The handler has failed in mid-response: close the connection so that the client sees it."""
 
-    def leave(self) -> None:
-        """The tunnel has said its last: our half closes, and the client may close the other."""
+    def cancel(self) -> None:
+        """Cancel the handler, if it still runs."""
+
+    def leave(self, *, answered: bool) -> None:
+        """The tunnel has said its last: our half closes, and the client may close the other.
+
+        `answered`: the client has said its last too. Then a transport without halves, as TLS, closes at once.
+        """
 
     def switch(self, tunnel: Tunnel) -> bytes:
         """Give what arrives from now on to `tunnel`; returns what is here already."""
@@ -245,15 +254,24 @@ class StreamWriter:
 
         Raises RuntimeError before the head, after the end, and for content beyond the announced length.
         """
-        channel = self._open()
+        channel = self.channel
+        if channel is None or channel.flow.lost:
+            channel = self._open()
         octets = channel.ground.send_data(data)
         if octets:
             self.body_size += data.nbytes if isinstance(data, memoryview) else len(data)
-            self._put(channel, octets)
+            gathered = self._gathered
+            if gathered is None or type(octets) is not bytes:
+                self._put(channel, octets)
+            else:
+                gathered.append(octets)
+                self._gathered_size += len(octets)
+                if self._gathered_size >= _GATHER:
+                    self._flush()
             if self._gathered is None and not channel.flow.writing_paused:
                 # Much has just left, and nobody has to wait: still, a fast writer lets the others have their turn.
                 return NEXT_TURN
-        return channel.flow.drain()
+        return channel.flow.drain() if channel.flow.writing_paused else DRAINED
 
     def write_eof(
         self, data: bytes | bytearray | memoryview = b"", trailers: Iterable[tuple[str, str]] = ()

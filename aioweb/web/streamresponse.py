@@ -185,13 +185,19 @@ class StreamResponse(ResponseHead, StateMapping, ResponseAliases):
         writer = self._writer
         if writer is None:
             raise RuntimeError("Cannot call write() before prepare()")
-        _check_bytes(data)
-        # A writer without transport is cut off; then the client is gone, whoever ended the response.
-        if writer.finished and writer.transport is not None:
-            raise RuntimeError("Cannot call write() after write_eof()")
-        if not data:
+        if type(data) is not bytes:
+            _check_bytes(data)
+        if not data and not writer.finished:
             return DRAINED
-        return writer.write(data) if self._coder is None else self._coder.write(data)
+        if self._coder is not None:
+            return self._coder.write(data)
+        try:
+            return writer.write(data)
+        except RuntimeError:
+            # A writer without transport is cut off; then the client is gone, whoever ended the response.
+            if writer.finished and writer.transport is not None:
+                raise RuntimeError("Cannot call write() after write_eof()") from None
+            raise
 
     def writelines(self, pieces: Iterable[BytesLike]) -> Awaitable[None]:
         """Write several pieces of content, each as `write` does."""
