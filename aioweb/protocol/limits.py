@@ -85,7 +85,8 @@ class Limits:
     """Head of a part with its CRLFs, bytes; over it: 413. As much as one field of a message."""
 
     form_field: int = _size(1024**2)
-    """A field of a multipart form that is no file, bytes; over it: 413; 0 is no limit. starlette 1 MiB."""
+    """The fields of a multipart form that are no files, together, bytes; over it: 413; 0 is no limit. They are in
+    memory, whatever `client_max_size` lets pass for files. starlette 1 MiB each, Django 2.5 MiB together."""
 
     form_file: int = _size(1024**3)
     """One file of a form, bytes; over it: 413; 0 is no limit. `client_max_size` bounds a whole form, and so this."""

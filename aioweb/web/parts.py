@@ -32,6 +32,7 @@ from aioweb.protocol.multipart import (
     PartBegin,
     read_boundary,
 )
+from aioweb.server.stream import StreamIterator
 from aioweb.web.exceptions import HTTPBadRequest, HTTPRequestEntityTooLarge
 from aioweb.web.fieldview import FieldView
 from aioweb.web.partcodings import PartDecoder, make_part_decoder, refuse
@@ -169,17 +170,16 @@ class BodyPartReader(FieldView):
         limit = SizeLimit(self._reader.limits.client_max_size, "a part")
         return b"".join([limit.take(piece) for piece in self._decoder.decode(data)])
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
         """Iterate over the rest of the content as it comes, its codings undone."""
         decoder = make_part_decoder(self._headers, self._reader.limits)
+        return StreamIterator(self.readany, b"") if decoder is None else self._decoded(decoder)
+
+    async def _decoded(self, decoder: PartDecoder) -> AsyncIterator[bytes]:
         while data := await self.readany():
-            if decoder is None:
-                yield data
-            else:
-                for piece in decoder.decode(data):
-                    yield piece
-        if decoder is not None:
-            decoder.finish()
+            for piece in decoder.decode(data):
+                yield piece
+        decoder.finish()
 
     async def text(self, *, encoding: str | None = None) -> str:
         """The content as text, in `encoding` or in the charset of the part, UTF-8 if it names none.
@@ -244,8 +244,9 @@ class BodyPartReader(FieldView):
         return b""
 
     async def _leave(self) -> None:
-        await self.release()
-        self._left = True
+        if not self._at_end:
+            await self.release()
+        self._chunk, self._left = b"", True
 
     def _check_here(self) -> None:
         if self._left:
