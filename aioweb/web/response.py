@@ -283,9 +283,11 @@ class Response(StreamResponse):
         if self._framing is None or self._framing.kind is BodyKind.NONE:
             return  # a hook may have made it a response without content
         charset = self.charset or "utf-8"
-        await self.write(first.encode(charset) if isinstance(first, str) else first)
+        # A block of a file is too much to compress on the loop.
+        write = self.write if self._coder is None else self._coder.write_large
+        await write(first.encode(charset) if isinstance(first, str) else first)
         async for piece in rest:
-            await self.write(piece.encode(charset) if isinstance(piece, str) else piece)
+            await write(piece.encode(charset) if isinstance(piece, str) else piece)
 
     def _end(self) -> Awaitable[None]:
         """End the content and let go of the request, ready for the next one."""

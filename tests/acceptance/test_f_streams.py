@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -273,3 +275,44 @@ async def test_w36_no_hints_that_split_or_come_late(serve: Serve) -> None:
     app.router.add_get("/", handler)
     answer = await (await serve(app)).request("GET", "/")
     assert (answer.status, answer.body) == (200, b"unharmed")
+
+
+# -- under a coding ----------------------------------------------------------------------------------------------------
+
+
+async def test_large_pieces_are_compressed_off_the_loop_and_small_ones_arrive(serve: Serve) -> None:
+    threads: list[int] = []
+
+    async def pieces(request: web.Request) -> AsyncIterator[bytes | str]:
+        yield "small"
+        await go_on.wait()
+        yield b"large" * 100_000
+        yield b""
+
+    async def handler(request: web.Request) -> web.Response:
+        response = web.Response(body=pieces(request))
+        response.enable_compression("gzip")
+        return response
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, *args: Any, **kwargs: Any) -> Any:
+            threads.append(1)
+            return super().submit(*args, **kwargs)
+
+    with Counting() as executor:
+        asyncio.get_running_loop().set_default_executor(executor)
+        go_on = asyncio.Event()
+        app = web.Application()
+        app.router.add_get("/", handler)
+        peer = await (await serve(app)).connect()
+        await peer.send(GET.replace(b"1.1", b"1.0"))
+        head = await peer.head()
+        assert (head.headers["Content-Encoding"], head.headers["Content-Type"]) == ("gzip", "text/plain; charset=utf-8")
+        decoder = zlib.decompressobj(31)
+        first = b""
+        while first != b"small":
+            first += decoder.decompress(await asyncio.wait_for(peer.reader.read(65536), PATIENCE))
+        assert threads == []
+        go_on.set()
+        assert decoder.decompress(await peer.until_closed()) == b"large" * 100_000
+        assert threads == [1]

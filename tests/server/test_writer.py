@@ -402,3 +402,59 @@ async def test_a_writer_waits_for_a_client_that_does_not_read() -> None:
     assert written == 10**6
     assert wire.sent.endswith(b"\r\n0\r\n\r\n")
     await wire.end_server()
+
+
+# -- who makes the response --------------------------------------------------------------------------------------------
+
+
+class Notes:
+    """A producer that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def client_gone(self) -> None:
+        self.told.append("client gone")
+
+    def server_stops(self) -> None:
+        self.told.append("server stops")
+
+
+@pytest.mark.parametrize("cancelling", [True, False])
+async def test_the_producer_is_told_in_place_of_a_cancellation(cancelling: bool) -> None:
+    notes, go_on, errors = Notes(), asyncio.Event(), []
+
+    async def step(writer: StreamWriter) -> None:
+        writer.producer = notes
+        try:
+            await go_on.wait()
+        except asyncio.CancelledError as error:
+            errors.append(error)
+
+    wire = await do(step, handler_cancellation=cancelling)
+    wire.server.close_idle()
+    wire.transport.lose()
+    await wire.settle()
+    assert notes.told == ["server stops", "client gone"]
+    go_on.set()
+    await wire.end_server()
+    assert errors == []
+
+
+async def test_whoever_is_no_producer_any_more_is_told_nothing() -> None:
+    notes = Notes()
+
+    async def step(writer: StreamWriter) -> None:
+        writer.producer = notes
+        await writer.send(200, "OK", b"", b"")
+        writer.producer = None
+        assert writer.client_gone(True)
+        assert not writer.client_gone(False)
+        writer.handler_cancellation = False
+        assert not writer.client_gone(True)
+
+    wire = await do(step)
+    wire.transport.lose()
+    await wire.settle()
+    await wire.end_server()
+    assert notes.told == []
