@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import logging
 import os
 import tempfile
@@ -138,6 +139,28 @@ async def test_near_boundaries_cost_no_more_than_zeros(serve: Serve) -> None:
             times.append(time.process_time() - begin)
         seconds[name] = min(times)
     assert max(seconds.values()) < 4 * seconds["zeros"] + 0.05
+
+
+BOMB = OPENED + bytes(64 * 2**20) + b"\r\n--x--"
+
+
+@pytest.mark.parametrize("path", ["/post", "/stream"])
+async def test_a_form_that_is_packed_may_be_no_bomb(path: str, serve: Serve) -> None:
+    address = await serve(application(client_max_size=0))
+    lines = ["Content-Type: multipart/form-data; boundary=x", "Content-Encoding: gzip"]
+    fair = OPENED + os.urandom(300_000) + b"\r\n--x--"
+    assert (await address.request("POST", path, *lines, body=gzip.compress(fair))).body == b"1"
+    assert (await address.request("POST", path, *lines, body=gzip.compress(BOMB))).status == 413
+
+
+@pytest.mark.parametrize("path", ["/post", "/stream"])
+async def test_a_part_that_is_packed_may_be_no_bomb(path: str, serve: Serve) -> None:
+    address = await serve(application())
+    head = OPENED.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
+    body = head + gzip.compress(bytes(64 * 2**20)) + b"\r\n--x--"
+    answer = await address.request("POST", path, "Content-Type: multipart/form-data; boundary=x", body=body)
+    assert answer.status == 413
+    assert b"decoding_ratio" in answer.body
 
 
 # -- the ends of forms that have files ---------------------------------------------------------------------------------
