@@ -342,14 +342,14 @@ class ContentEncoder:
     __slots__ = ("encode", "finish", "flush")
 
     def __init__(
-        self, encode: Callable[[BytesLike], bytes], flush: Callable[[], bytes], finish: Callable[[], bytes]
+        self, encode: Callable[[BytesLike], bytes], flush: Callable[[], bytes], finish: Callable[..., bytes]
     ) -> None:
         self.encode = encode
         """Take some content; returns what can be sent now, often b"" until more has come."""
         self.flush = flush
         """Returns everything that is needed to decode what was encoded so far."""
         self.finish = finish
-        """Returns the end."""
+        """Take the last content, if any; returns all that is left. What is given here as a whole costs less."""
 
 
 def make_encoder(
@@ -372,7 +372,7 @@ def make_encoder(
     if coding == "br":
         window = {"lgwin": _BROTLI_STREAM_WINDOW} if stream else {}
         brotli = _brotli().Compressor(quality=level, **window)
-        return ContentEncoder(brotli.process, brotli.flush, brotli.finish)
+        return ContentEncoder(brotli.process, brotli.flush, lambda data=b"": brotli.process(data) + brotli.finish())
     if coding == "zstd":
         library = _zstd()
         known = library.CompressionParameter
@@ -383,13 +383,17 @@ def make_encoder(
         elif level > 19:
             options[known.window_log] = _ZSTD_WINDOW
         zstd = library.ZstdCompressor(options=options)
+        # Content that comes in one call has a known size: zstd then takes memory, and time to clear it, for that only.
         return ContentEncoder(
-            zstd.compress, partial(zstd.flush, zstd.FLUSH_BLOCK), partial(zstd.flush, zstd.FLUSH_FRAME)
+            zstd.compress,
+            partial(zstd.flush, zstd.FLUSH_BLOCK),
+            lambda data=b"": zstd.compress(data, zstd.FLUSH_FRAME),
         )
     bits = zlib.MAX_WBITS + (16 if coding == "gzip" else 0)
     strategy = zlib.Z_DEFAULT_STRATEGY if strategy is None else strategy
     deflate = zlib.compressobj(level, zlib.DEFLATED, bits, zlib.DEF_MEM_LEVEL, strategy)
-    return ContentEncoder(deflate.compress, partial(deflate.flush, zlib.Z_SYNC_FLUSH), deflate.flush)
+    flush = partial(deflate.flush, zlib.Z_SYNC_FLUSH)
+    return ContentEncoder(deflate.compress, flush, lambda data=b"": deflate.compress(data) + deflate.flush())
 
 
 # -- the choice --------------------------------------------------------------------------------------------------------

@@ -134,8 +134,7 @@ class Compression:
 
     def encode(self, coding: str, content: bytes) -> bytes:
         """Content that is at hand, under the coding. It takes a while and may be called in a thread."""
-        encoder = self.make_encoder(coding)
-        return encoder.encode(content) + encoder.finish()
+        return self.make_encoder(coding).finish(content)
 
 
 def _may_be_encoded(status: int, headers: CIMultiDict[str]) -> bool:
@@ -205,8 +204,7 @@ class CodedWriter:
     def write_eof(self, data: bytes | bytearray | memoryview, trailers: Iterable[tuple[str, str]]) -> Awaitable[None]:
         """Send the last content, if any, and the end."""
         self._unflushed = False
-        octets = self._encoder.encode(data) if data else b""
-        return self._writer.write_eof(octets + self._encoder.finish(), trailers)
+        return self._writer.write_eof(self._encoder.finish(data), trailers)
 
     def _put(self, octets: bytes) -> Awaitable[None]:
         if not self._unflushed:

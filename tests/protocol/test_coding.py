@@ -346,6 +346,7 @@ def test_what_was_flushed_can_be_read(coding: str, stream: bool) -> None:
 def test_an_encoder_takes_what_may_be_written(coding: str, kind: type) -> None:
     encoder = make_encoder(coding)
     assert decode(coding, [encoder.encode(kind(CONTENT)) + encoder.finish()]) == CONTENT
+    assert decode(coding, [make_encoder(coding).finish(kind(CONTENT))]) == CONTENT
 
 
 @pytest.mark.parametrize(("coding", "low", "high"), [("gzip", 1, 9), ("deflate", 1, 9), ("br", 1, 11), ("zstd", 1, 22)])
