@@ -8,8 +8,8 @@ The life of a connection is told by these, from top to bottom:
 
 Octets go up by `receive_data` and `next_event`, and down by `write`. While an exchange runs, its content goes to the
 body stream; everything behind it stays in the ground, unparsed, and above a measure the transport pauses. What may be
-asked of the ground (started? complete? on to the next?) is asked there and kept nowhere else. `Phase` is what only this
-floor knows: what the connection waits for.
+asked of the ground (started? complete? on to the next?) is asked there and kept nowhere else. `Phase`, in phase.py, is
+what only this floor knows: what the connection waits for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import socket
-from enum import Enum
 from typing import Any, Final, cast
 
 from aioweb.protocol.connection import Connection
@@ -28,25 +27,13 @@ from aioweb.server.clock import NEVER, Clock
 from aioweb.server.contract import ServerView
 from aioweb.server.decoding import undo_codings
 from aioweb.server.flow import ClientDisconnectedError, Flow
+from aioweb.server.phase import Phase
 from aioweb.server.stream import EMPTY_BODY, BodyError, BodyInterrupted, BodyTimeout, StreamReader
 from aioweb.server.tunnel import Tunnel
 from aioweb.server.writer import StreamWriter
 
 _LAST_LINGERING: Final = 1.0
 _HEAD_BEGUN: Final = "the first octets of a head have arrived"
-
-
-class Phase(Enum):
-    """What a connection waits for."""
-
-    HEAD = "the head of a request"
-    EXCHANGE = "its handler"
-    TUNNEL = "its handler, which speaks another protocol with the client"
-    DRAINING = "the rest of a request that is answered; then the next one"
-    LINGERING = "the client's end: it was answered for the last time and may still be sending"
-    CLOSED = "its last octets to leave"
-
-
 # The two of every request by a name of their own: reading a member off its enum costs as much as a call on Python 3.11.
 _HEAD: Final = Phase.HEAD
 _EXCHANGE: Final = Phase.EXCHANGE
@@ -145,7 +132,8 @@ class HTTPConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
-        self.phase = Phase.CLOSED
+        # A tunnel that has left knows of its end, and so does its handler.
+        unexpected, self.phase = self.phase is not Phase.LINGERING, Phase.CLOSED
         self.deadline = NEVER
         self.transport = None
         self.flow.connection_lost()
@@ -154,8 +142,8 @@ class HTTPConnection(asyncio.Protocol):
             self._body.set_exception(BodyInterrupted("the client went away in the middle of its request"))
         if self._tunnel is not None:
             self._tunnel.connection_lost()
-        if self._writer is not None and self._writer.client_gone(self.server.handler_cancellation):
-            self._cancel()
+        if unexpected and self._writer is not None and self._writer.client_gone(self.server.handler_cancellation):
+            self.cancel()
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write: from now on its progress is watched."""
@@ -281,6 +269,8 @@ class HTTPConnection(asyncio.Protocol):
         ground = self.ground
         if not ground.response_complete and not self.flow.lost:
             self._give_up(writer.head, writer, RuntimeError("the handler returned without a complete response"))
+        if self._tunnel is not None:
+            self._tunnel.handler_ended()
         writer.cut_off()
         if self._body is not None:
             self._body.set_exception(BodyInterrupted("the exchange is over"))
@@ -389,15 +379,22 @@ class HTTPConnection(asyncio.Protocol):
 
     def fail(self) -> None:
         """The handler has failed in mid-response: close the connection so that the client sees it."""
-        if self.phase is Phase.TUNNEL and self._tunnel is not None:
+        if self._tunnel is not None:
             self._tunnel.failed()
         else:
             self.abort()
 
-    def leave(self) -> None:
-        """The tunnel has said its last: our half closes, and the client may close the other."""
-        if self.phase is Phase.TUNNEL:
+    def leave(self, *, answered: bool) -> None:
+        """The tunnel has said its last: our half closes, and the client may close the other; see Channel."""
+        if self.phase is not Phase.TUNNEL or self.transport is None:
+            return
+        if self.transport.can_write_eof():
             self._linger()
+        elif answered:
+            self._close()  # TLS has no half to close, and nothing is on its way that could be answered with a reset
+        else:
+            self._linger()
+            self.deadline = self.clock.after(_LAST_LINGERING)
 
     def stop(self) -> None:
         """The server stops: close at once if no request is going on. A busy connection closes after its response."""
@@ -421,10 +418,10 @@ class HTTPConnection(asyncio.Protocol):
 
     def kill(self) -> None:
         """The server's time is up: cancel the handler and cut the connection."""
-        self._cancel()
+        self.cancel()
         self.abort()
 
-    def _cancel(self) -> None:
+    def cancel(self) -> None:
         """Cancel the handler, a turn later: a task that is cancelled before its first step could end no exchange."""
         if self._task is not None:
             self.loop.call_soon(self._task.cancel)
@@ -437,11 +434,14 @@ class HTTPConnection(asyncio.Protocol):
             self.abort()
         elif self.phase is Phase.LINGERING or self.phase is Phase.DRAINING:
             self._close()
+        elif self._tunnel is not None:
+            if self.flow.writing_paused:
+                self._watch(now, self.server.limits.write_timeout)
+            else:
+                self.deadline = NEVER
+            self._tunnel.deadline_passed(now)
         elif self.flow.writing_paused:
             self._watch(now, self.server.limits.write_timeout)
-        elif self._tunnel is not None:
-            self.deadline = NEVER
-            self._tunnel.deadline_passed(now)
         elif self.phase is _EXCHANGE:
             if self._body is None:
                 self.deadline = NEVER

@@ -21,11 +21,14 @@ class Tunnel(Protocol):
     def deadline_passed(self, now: float) -> None:
         """The time that was asked for by `StreamWriter.look_again` has come; who wants to be looked at again says so.
 
-        It may come early, for instance when a slow client has caught up.
+        It may come early, and while a client is slow it comes at each tick.
         """
 
     def failed(self) -> None:
         """The handler has failed: tell the client, as far as it may know, and end."""
+
+    def handler_ended(self) -> None:
+        """The handler has ended, in whatever way: the last chance to tell the client something."""
 
     def stop(self) -> None:
         """The server stops: say goodbye, and let the handler end."""

@@ -3,13 +3,12 @@
     _pump             what has arrived becomes messages; pings are answered and a close is noticed, whatever the handler
                       does, as long as it does not leave more than a measure unread
     receive           the next message, as the handler asks for it
-    send              act at once, wait for a slow peer if awaited
+    outbox            messages go out by it (outbox.py)
     close             the closing handshake, from our side, with a deadline
     _end              the end, whoever has caused it; told once
 
-Nothing here has a timer or a task of its own: heartbeats and deadlines are the clock's of the server, and messages are
-compressed and written in one step, so that senders have nothing to lock. Only a large message is compressed in a
-thread; what is sent after it waits for it, in order.
+Nothing here has a timer or a task of its own while the WebSocket is open: heartbeats and deadlines are the clock's of
+the server.
 """
 
 from __future__ import annotations
@@ -26,12 +25,14 @@ from aioweb.protocol.websocket import (
     Message,
     Ping,
     Pong,
-    PreparedMessage,
     WebSocketConnection,
     WebSocketError,
 )
 from aioweb.server.flow import ClientDisconnectedError
+from aioweb.server.outbox import Outbox
+from aioweb.server.pings import Heartbeat, Pings, SentPing
 from aioweb.server.writer import Channel, StreamWriter
+from aioweb.server.wsevents import CLOSED, CLOSING, Received, WebSocketClosed
 
 PING_DATA: Final = b"aioweb"
 """What the pings of a heartbeat carry."""
@@ -40,26 +41,6 @@ _READ_LIMIT: Final = 65536
 """Bytes of messages that wait for the handler; above it nothing more is read from the socket."""
 _MESSAGE_COST: Final = 128
 """Bytes that a message counts for beside its content: empty messages are not for free."""
-_OFF_LOOP: Final = 262144
-"""Bytes from which on a message is compressed in a thread: below it the hop costs more than it saves."""
-
-
-class WebSocketClosed(ClientDisconnectedError, RuntimeError):
-    """The WebSocket is closed, or closing: what is sent can reach nobody. A handler need not catch it."""
-
-
-class Closing:
-    """An event for the receiver: this side has begun to close, and no message will follow."""
-
-
-class Closed:
-    """An event for the receiver: it is over."""
-
-
-Received = Message | Ping | Pong | Close | Closing | Closed | WebSocketError
-
-CLOSING: Final = Closing()
-CLOSED: Final = Closed()
 
 
 class WebSocketSession:
@@ -71,7 +52,7 @@ class WebSocketSession:
         timeout: seconds that the peer gets to answer a close frame, and a handler to notice that its peer is gone.
         autoclose: answer a close frame at once; else the handler does, by `close`.
         autoping: answer pings, and tell nobody of pings and pongs.
-        heartbeat: seconds of silence, of either side, after which a ping goes out; None for never.
+        heartbeat: when to ping; None for never.
         on_end: called once, when it is over.
     """
 
@@ -79,18 +60,19 @@ class WebSocketSession:
         "_autoclose",
         "_autoping",
         "_channel",
+        "_clock",
         "_close_waiter",
         "_due",
-        "_heard",
+        "_ended_timer",
+        "_heard_at",
         "_heartbeat",
         "_held",
         "_incoming",
-        "_last",
         "_loop",
         "_on_end",
+        "_owed_pong",
         "_pinged_at",
-        "_said",
-        "_task",
+        "_pings",
         "_timeout",
         "_waiter",
         "_writer",
@@ -100,6 +82,7 @@ class WebSocketSession:
         "error",
         "ground",
         "latency",
+        "outbox",
         "unread",
     )
 
@@ -111,28 +94,32 @@ class WebSocketSession:
         timeout: float,
         autoclose: bool,
         autoping: bool,
-        heartbeat: float | None,
+        heartbeat: Heartbeat | None,
         on_end: Callable[[], None],
     ) -> None:
         assert writer.channel is not None, "a request that is being answered has its connection"
         self._writer = writer
         self._channel: Channel = writer.channel
+        self._clock = self._channel.clock
         self._loop = writer.loop
-        self._task = asyncio.current_task()
         self.ground = ground
+        self.outbox = Outbox(writer, ground, self.too_late)
+        """Where messages are sent."""
         self._timeout = timeout
         self._autoclose = autoclose
         self._autoping = autoping
         self._heartbeat = heartbeat
-        self._on_end = on_end
+        self._on_end: Callable[[], None] | None = on_end
         self._incoming: deque[Received] = deque()
         self._held = 0
         self._waiter: asyncio.Future[None] | None = None
         self._close_waiter: asyncio.Future[None] | None = None
-        self._last: asyncio.Task[None] | None = None
-        self._heard = self._said = False
-        self._pinged_at: float | None = None
-        self._due = 0.0  # of the deadline that was asked for last
+        self._heard_at = self._clock.now
+        self._pinged_at: float | None = None  # on the loop's clock: the heartbeat's ping that is on its way
+        self._owed_pong: bytes | None = None
+        self._pings: Pings | None = None
+        self._due = 0.0  # when the next deadline is over
+        self._ended_timer: asyncio.TimerHandle | None = None
         self.unread = False
         """The end was not noticed yet: neither a receiver nor a sender has been told."""
         self.close_code: int | None = None
@@ -142,13 +129,13 @@ class WebSocketSession:
         self.closed_by: str | None = None
         """Who ended it: "peer", "server", "timeout" (a deadline passed) or "lost" (the connection was)."""
         self.error: BaseException | None = None
-        """What the peer did wrong, or what the handler failed with."""
+        """What the peer did wrong."""
         self.latency: float | None = None
         """Seconds from the last ping of the heartbeat to its pong; None before the first."""
 
     def open(self, rest: bytes) -> None:
         """Begin, with what the client has sent behind its request."""
-        self._look_again(self._heartbeat)
+        self._look_again(None if self._heartbeat is None else self._heartbeat.interval)
         if rest:
             self.data_received(rest)
 
@@ -159,17 +146,11 @@ class WebSocketSession:
         """It is over."""
         return self.closed_by is not None
 
-    @property
-    def buffered(self) -> int:
-        """Bytes that were sent and that the kernel has not taken yet."""
-        transport = self._channel.transport
-        return self._writer.gathered_size + (0 if transport is None else transport.get_write_buffer_size())
-
     # -- what the connection tells (Tunnel) ------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Octets have arrived: a sign of life, whatever they are."""
-        self._heard = True
+        self._heard_at = self._clock.now
         self.ground.receive_data(data)
         self._pump()
 
@@ -179,32 +160,38 @@ class WebSocketSession:
         self._end(CloseCode.ABNORMAL_CLOSURE, "", "lost")
 
     def deadline_passed(self, now: float) -> None:
-        """A heartbeat, or the end of our patience with a peer that does not answer a close frame."""
+        """A heartbeat, or the end of our patience with a peer that does not answer a close frame or a ping."""
         if self.closed:
             return
+        if self._owed_pong is not None and not self._channel.flow.writing_paused:
+            self._pay_pong()
         if now < self._due:
-            self._look_again(self._due - now)
-        elif (
-            self.ground.close_sent is not None
-            or self.ground.close_received is not None
-            or (self._pinged_at is not None and not self._heard and not self._channel.flow.reading_paused)
-        ):
-            self._give_up("timeout")
+            self._writer.look_again(self._due - now)
+        elif self.ground.close_sent is not None or self.ground.close_received is not None:
+            self._give_up()
         elif self._heartbeat is not None:
-            self._beat(self._heartbeat)
+            self._beat(now, self._heartbeat)
 
     def _look_again(self, seconds: float | None) -> None:
-        self._due = self._channel.clock.after(seconds)
+        self._due = self._clock.after(seconds)
         self._writer.look_again(seconds)
 
-    def _beat(self, heartbeat: float) -> None:
-        self._pinged_at = None
-        if not (self._heard and self._said) and self.ground.sendable and not self._channel.flow.reading_paused:
-            # Proxies count the silence of each direction, so either is a reason.
-            self._pinged_at = self._loop.time()
-            self._writer.put(self.ground.send_ping(PING_DATA))
-        self._heard = self._said = False
-        self._look_again(heartbeat)
+    def _beat(self, now: float, heartbeat: Heartbeat) -> None:
+        flow = self._channel.flow
+        # What we leave unread may be the answer.
+        wait = heartbeat.wait(now, now if flow.reading_paused else self._heard_at, self.outbox.said_at)
+        if wait is None:
+            self._give_up()
+            return
+        if not wait:
+            if now - self.outbox.said_at >= heartbeat.interval:
+                self.ground.forget()
+            wait = heartbeat.interval
+            if not flow.writing_paused:  # else the ping would not arrive in time, and the middle watches the progress
+                wait = heartbeat.pinged(now)
+                self._pinged_at = self._loop.time()
+                self.outbox.put(self.ground.send_ping(PING_DATA))
+        self._look_again(wait)
 
     def stop(self) -> None:
         """The server stops."""
@@ -214,6 +201,14 @@ class WebSocketSession:
         """The handler has failed: the peer is told so, without details."""
         self.begin_close(CloseCode.INTERNAL_ERROR, "")
         self._leave(CloseCode.INTERNAL_ERROR, "", "server")
+
+    def handler_ended(self) -> None:
+        """The handler has ended; if it has not closed, it was cancelled."""
+        if not self.closed:
+            self.failed()
+        if self._ended_timer is not None:
+            self._ended_timer.cancel()
+            self._ended_timer = None
 
     # -- receiving -------------------------------------------------------------------------------------------------
 
@@ -227,14 +222,14 @@ class WebSocketSession:
             except WebSocketError as error:
                 self._fail(error)
                 return
-            if isinstance(event, Wait):
-                if self._channel.flow.reading_paused:
-                    self._channel.flow.resume_reading()
-                break
             if type(event) is Message:
                 if ground.close_sent is not None:
                     continue  # it was on its way when we closed
                 self._held += len(event.data) + _MESSAGE_COST
+            elif isinstance(event, Wait):
+                if self._channel.flow.reading_paused:
+                    self._channel.flow.resume_reading()
+                break
             elif type(event) is Close:
                 self._peer_closed(event)
                 return
@@ -245,18 +240,33 @@ class WebSocketSession:
             incoming.append(event)
         else:
             self._channel.flow.pause_reading()
-        if incoming and self._waiter is not None:
+        if incoming:
             self._wake()
 
     def _answered(self, event: Any) -> bool:
         """A ping or pong that the handler need not see."""
-        if type(event) is Pong and self._pinged_at is not None and event.data == PING_DATA:
-            self.latency = self._loop.time() - self._pinged_at
-        if not self._autoping:
-            return type(event) is Pong and event.data == PING_DATA
-        if type(event) is Ping and self.ground.sendable:
-            self._said = True
-            self._writer.put(self.ground.send_pong(event.data))
+        if type(event) is Pong:
+            return self._pong_received(event.data) or self._autoping
+        if self._autoping and self.ground.sendable:
+            self._owed_pong = event.data
+            # For a peer that sends pings and does not read, one pong is enough, of the latest (section 5.5.3).
+            if not self._channel.flow.writing_paused:
+                self._pay_pong()
+        return self._autoping
+
+    def _pay_pong(self) -> None:
+        data, self._owed_pong = self._owed_pong, None
+        if data is not None and self.ground.sendable:
+            self.outbox.put(self.ground.send_pong(data))
+
+    def _pong_received(self, data: bytes) -> bool:
+        """Tell whether it answers a ping of the heartbeat."""
+        if self._pings is not None:
+            self._pings.answered(data)
+        if data != PING_DATA or self._pinged_at is None:
+            return False
+        self.latency = self._loop.time() - self._pinged_at
+        self._pinged_at = None
         return True
 
     def _wake(self) -> None:
@@ -265,7 +275,12 @@ class WebSocketSession:
             waiter.set_result(None)
 
     def receive_nowait(self) -> Received | None:
-        """The next message, if there is one; at the end CLOSED, again and again."""
+        """The next message, if there is one; at the end CLOSED, again and again.
+
+        Raises RuntimeError if another task receives.
+        """
+        if self._waiter is not None:
+            raise RuntimeError("another task receives from this WebSocket; only one can")
         if self._incoming:
             event = self._incoming.popleft()
             if type(event) is Message:
@@ -287,12 +302,7 @@ class WebSocketSession:
 
         Raises asyncio.TimeoutError after `timeout` seconds without one, RuntimeError if another task receives.
         """
-        if self._waiter is not None:
-            raise RuntimeError("another task receives from this WebSocket; only one can")
-        while True:
-            event = self.receive_nowait()
-            if event is not None:
-                return event
+        while (event := self.receive_nowait()) is None:
             waiter = self._waiter = self._loop.create_future()
             timer = None if timeout is None else self._loop.call_later(timeout, _time_out, waiter)
             try:
@@ -301,54 +311,26 @@ class WebSocketSession:
                 self._waiter = None
                 if timer is not None:
                     timer.cancel()
+        return event
 
-    # -- sending ---------------------------------------------------------------------------------------------------
+    # -- pings and pongs -------------------------------------------------------------------------------------------
 
-    def send(self, encode: Callable[..., bytes], data: Any, compress: bool | None = None) -> Awaitable[None]:
-        """Send a message: `encode`, a method of the ground, makes its frame. Await it to wait for a slow peer.
-
-        Raises WebSocketClosed if it is closing, and what `encode` raises.
-        """
-        if not self.ground.sendable or self.closed:
+    def send_pong(self, data: bytes) -> Awaitable[None]:
+        """Send a pong. Raises what `send_ping` raises."""
+        if not self.ground.sendable:
             raise self.too_late()
-        if self._last is None and (self.ground.deflate is None or compress is False or len(data) < _OFF_LOOP):
-            self._said = True
-            return self._writer.put(encode(data, compress=compress))
-        self._last = self._loop.create_task(self._send_later(self._last, encode, data, compress))
-        self._last.add_done_callback(self._sent_later)
-        return asyncio.shield(self._last)
+        return self.outbox.put(self.ground.send_pong(data))
 
-    async def _send_later(
-        self, before: asyncio.Task[None] | None, encode: Callable[..., bytes], data: Any, compress: bool | None
-    ) -> None:
-        if before is not None:
-            await asyncio.wait([before])
-        if not self.ground.sendable or self.closed:
+    def send_ping(self, data: bytes) -> SentPing:
+        """Send a ping whose pong may be awaited. Raises WebSocketClosed if it is closing, ValueError over 125 bytes."""
+        if not self.ground.sendable:
             raise self.too_late()
-        octets = await self._loop.run_in_executor(None, lambda: encode(data, compress=compress))
-        self._said = True
-        await self._writer.put(octets)
+        sent = self.outbox.put(self.ground.send_ping(data))
+        if self._pings is None:
+            self._pings = Pings(self._loop)
+        return SentPing(sent, self._pings.add(data))
 
-    def _sent_later(self, task: asyncio.Task[None]) -> None:
-        if self._last is task:
-            self._last = None
-        if not task.cancelled():
-            task.exception()  # who has dropped the awaitable does not want to know
-
-    def send_prepared(self, message: PreparedMessage) -> None:
-        """Send a message that is framed already, without waiting. Raises WebSocketClosed if it is closing."""
-        if not self.ground.sendable or self.closed:
-            raise self.too_late()
-        if self._last is not None:
-            self.send(lambda data, compress: self.ground.send_prepared(message), message.payload)
-            return
-        self._said = True
-        self._writer.put(self.ground.send_prepared(message))
-
-    def send_control(self, octets: bytes) -> Awaitable[None]:
-        """Send a ping or pong."""
-        self._said = True
-        return self._writer.put(octets)
+    # -- the end ---------------------------------------------------------------------------------------------------
 
     def too_late(self) -> WebSocketClosed:
         """The error of who sends on a WebSocket that is closed or closing."""
@@ -356,50 +338,40 @@ class WebSocketSession:
         how = "closed" if self.closed else "closing"
         return WebSocketClosed(f"the WebSocket is {how} (code {self.close_code or 'not known yet'})")
 
-    # -- the end ---------------------------------------------------------------------------------------------------
-
     async def close(self, code: int, reason: str | bytes) -> bool:
         """Close it, and wait until the peer has answered, or `timeout` is over. False if it was closing already.
 
         Raises ValueError for a code or a reason that no close frame may hold.
         """
-        if self.closed or self.ground.close_sent is not None:
-            await self._wait_closed()
-            return False
-        if self._last is not None:
-            await asyncio.wait([self._last])
-        self.begin_close(code, reason)
-        await self._wait_closed()
-        return True
-
-    async def _wait_closed(self) -> None:
+        await self.outbox.wait_encoded()
+        begun = self.begin_close(code, reason)
         while not self.closed:
             if self._close_waiter is None:
                 self._close_waiter = self._loop.create_future()
             await asyncio.shield(self._close_waiter)
         self.unread = False
+        return begun
 
-    def begin_close(self, code: int, reason: str | bytes) -> None:
-        """Send a close frame, and wait for nobody; the peer gets `timeout` seconds to answer."""
+    def begin_close(self, code: int, reason: str | bytes) -> bool:
+        """Send a close frame, and wait for nobody; the peer gets `timeout` seconds to answer. False if one was sent."""
         if self.closed or self.ground.close_sent is not None:
-            return
+            return False
         answers = self.ground.close_received
-        octets = self.ground.send_close(code, reason)
-        if octets:
-            self._put_last(octets)
+        self._put_last(self.ground.send_close(code, reason))
         if answers is not None:  # autoclose is off, and the handler has answered the peer's close frame now
             self._leave(answers.code, answers.reason, "peer")
-            return
+            return True
         self._incoming.clear()
         self._held = 0
         self._incoming.append(CLOSING)
         self._wake()
         self._look_again(self._timeout)
         self._pump()  # what waits in the ground may hold the peer's close frame
+        return True
 
     def _put_last(self, octets: bytes) -> None:
         try:
-            self._writer.put(octets)
+            self.outbox.put(octets)
         except ClientDisconnectedError:
             pass  # connection_lost tells
 
@@ -419,15 +391,15 @@ class WebSocketSession:
         """The peer broke the protocol (RFC 6455 section 7.1.7)."""
         self.error = error
         self._incoming.append(error)
-        octets = self.ground.send_close(error.close_code, str(error)[:120])
+        octets = self.ground.send_close(error.close_code, str(error))
         if octets:
             self._put_last(octets)
         self._leave(error.close_code, str(error), "server")
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self) -> None:
         """The peer does not answer: nobody is there to be told."""
         self.ground.receive_eof()
-        self._end(CloseCode.ABNORMAL_CLOSURE, "", why)
+        self._end(CloseCode.ABNORMAL_CLOSURE, "", "timeout")
         self._channel.abort()
 
     def _leave(self, code: int, reason: str, by: str) -> None:
@@ -438,24 +410,28 @@ class WebSocketSession:
         except ClientDisconnectedError:
             pass  # connection_lost tells
         else:
-            self._channel.leave()
+            self._channel.leave(answered=self.ground.close_received is not None)
 
     def _end(self, code: int, reason: str, by: str) -> None:
-        if self.closed:
+        if self._on_end is None:
             return
         self.close_code, self.close_reason, self.closed_by = int(code), reason, by
+        channel = self._channel
+        channel.server.logger.debug("%s: WebSocket closed by %s: %d %s", channel.peername, by, code, reason)
         self.unread = True
         self._wake()
         if self._close_waiter is not None and not self._close_waiter.done():
             self._close_waiter.set_result(None)
-        if by != "server" and self._task is not None and not self._task.done():
-            # A handler that neither receives nor sends, but waits for something else, would never know.
-            self._loop.call_later(self._timeout, self._cancel_unaware, self._task)
-        self._on_end()
+        if self._pings is not None:
+            self._pings.fail(WebSocketClosed("the WebSocket is closed, and there was no pong"))
+        # A handler that neither receives nor sends, but waits for something else, would never know.
+        self._ended_timer = self._loop.call_later(self._timeout, self._cancel_unaware)
+        on_end, self._on_end = self._on_end, None
+        on_end()
 
-    def _cancel_unaware(self, task: asyncio.Task[Any]) -> None:
-        if self.unread and self._waiter is None and not task.done():
-            task.cancel()
+    def _cancel_unaware(self) -> None:
+        if self.unread and self._waiter is None:
+            self._channel.cancel()
 
 
 def _time_out(waiter: asyncio.Future[None]) -> None:

@@ -20,7 +20,7 @@ from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.observe import Observer, Observers
 from aioweb.server.sites import SockSite, TCPSite, UnixSite
 from aioweb.server.stream import BodyError, BodyInterrupted, BodyTimeout, BodyTooLarge, StreamReader
-from aioweb.server.websocket import WebSocketClosed
+from aioweb.server.wsevents import WebSocketClosed
 from aioweb.server.writer import StreamWriter
 from aioweb.web.application import AppKey, Application, CleanupError
 from aioweb.web.bodies import StreamBody

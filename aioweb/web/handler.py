@@ -25,8 +25,8 @@ from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.observe import Observer, Observers
 from aioweb.server.server import Server
 from aioweb.server.stream import BodyError, StreamReader
-from aioweb.server.websocket import WebSocketClosed
 from aioweb.server.writer import StreamWriter
+from aioweb.server.wsevents import WebSocketClosed
 from aioweb.web.compat import split_options
 from aioweb.web.exceptions import HTTPException, HTTPExpectationFailed
 from aioweb.web.request import BaseRequest

@@ -18,12 +18,13 @@ what is wrong with a call.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, NoReturn
 
 from aioweb.protocol.encode import encode_fields
 from aioweb.protocol.websocket import (
     MAX_MSG_SIZE,
+    MIN_COMPRESS_SIZE,
     Close,
     CloseCode,
     Handshake,
@@ -39,8 +40,10 @@ from aioweb.protocol.websocket import (
 )
 from aioweb.server.flow import DRAINED
 from aioweb.server.observe import NO_OBSERVERS, Observers
-from aioweb.server.websocket import CLOSING, Received, WebSocketSession
+from aioweb.server.pings import Heartbeat, SentPing
+from aioweb.server.websocket import WebSocketSession
 from aioweb.server.writer import StreamWriter
+from aioweb.server.wsevents import CLOSING, Received
 from aioweb.web.compat import WebSocketAliases
 from aioweb.web.exceptions import HTTPException
 from aioweb.web.responsehead import SentHeaders
@@ -66,9 +69,12 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         receive_timeout: seconds that `receive` waits by default; None for ever.
         autoclose: answer the peer's close frame at once; without it the handler does, by `close()`.
         autoping: answer pings at once, and show neither pings nor pongs; without it both are messages.
-        heartbeat: after so many seconds of silence, of either side, a ping goes out; a peer that is silent for as long
-            again is cut. None for no heartbeat.
+        heartbeat: after so many seconds of silence, of either side, a ping goes out. None for no heartbeat.
+        ping_timeout: seconds that the peer gets to answer it, by whatever octet; then it is cut, with code 1006. None
+            for as long as `heartbeat`.
         protocols: the subprotocols that the server speaks; the first of the client's list that is among them counts.
+            Or a callable that gets the client's list and returns one of it, or None, or raises an HTTPException to
+            refuse.
         compress: permessage-deflate (RFC 7692) if the client offers it: False for no, 9 to 15 for the bits of the
             window of this side, or a `PerMessageDeflate` for all parameters.
         max_msg_size: bytes that a message may have, after decompression; then it is closed with 1009. 0 for no limit.
@@ -92,7 +98,8 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         autoclose: bool = True,
         autoping: bool = True,
         heartbeat: float | None = 30.0,
-        protocols: Iterable[str] = (),
+        ping_timeout: float | None = None,
+        protocols: Iterable[str] | Callable[[Sequence[str]], str | None] = (),
         compress: Compression = True,
         max_msg_size: int = MAX_MSG_SIZE,
         writer_limit: int = 65536,
@@ -104,9 +111,8 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
             raise TypeError(f"protocols is a list of names, not the str {protocols!r}")
         if isinstance(allowed_origins, str):
             raise TypeError(f"allowed_origins is a list of origins, not the str {allowed_origins!r}")
-        for name, value in (("timeout", timeout), ("receive_timeout", receive_timeout), ("heartbeat", heartbeat)):
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} must be a number of seconds above 0, not {value!r}")
+        _check_seconds(timeout=timeout)
+        _check_seconds(receive_timeout=receive_timeout, heartbeat=heartbeat, ping_timeout=ping_timeout)
         if max_msg_size < 0:
             raise ValueError(f"max_msg_size must be a number of bytes, 0 for no limit, not {max_msg_size!r}")
         self._timeout = timeout
@@ -114,7 +120,8 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         self._autoclose = autoclose
         self._autoping = autoping
         self._heartbeat = heartbeat
-        self._protocols = tuple(protocols)
+        self._ping_timeout = ping_timeout
+        self._protocols = protocols if callable(protocols) else tuple(protocols)
         self._deflate = read_compress(compress)
         self._max_msg_size = max_msg_size
         self._writer_limit = writer_limit
@@ -182,14 +189,19 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         return negotiate(request, self._protocols, self._deflate, self._allowed_origins)
 
     def _make_session(self, writer: StreamWriter, deflate: PerMessageDeflate | None) -> WebSocketSession:
-        ground = WebSocketConnection(max_msg_size=self._max_msg_size, deflate=deflate, decode_text=self._decode_text)
+        ground = WebSocketConnection(
+            max_msg_size=self._max_msg_size,
+            deflate=deflate,
+            decode_text=self._decode_text,
+            min_compress_size=MIN_COMPRESS_SIZE if deflate is None else deflate.min_size,
+        )
         return WebSocketSession(
             writer,
             ground,
             timeout=self._timeout,
             autoclose=self._autoclose,
             autoping=self._autoping,
-            heartbeat=self._heartbeat,
+            heartbeat=None if self._heartbeat is None else Heartbeat(self._heartbeat, self._ping_timeout),
             on_end=self._ended,
         )
 
@@ -222,8 +234,8 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         session = self._session
         if session is None or session.close_code is not None:
             return None if session is None else session.close_code
-        sent = session.ground.close_sent
-        return None if sent is None else sent.code
+        close = session.ground.close_sent or session.ground.close_received
+        return None if close is None else close.code
 
     @property
     def close_reason(self) -> str:
@@ -256,7 +268,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
     @property
     def buffered(self) -> int:
         """Bytes that were sent and that the kernel has not taken yet: how far the peer is behind."""
-        return 0 if self._session is None else self._session.buffered
+        return 0 if self._session is None else self._session.outbox.buffered
 
     @property
     def latency(self) -> float | None:
@@ -342,14 +354,14 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         session = self._live("send_str()")
         if not isinstance(data, str):
             raise TypeError(f"data argument must be str ({type(data)!r})")
-        return self._sent(session.send(session.ground.send_text, data, compress), _TEXT, data)
+        return self._sent(session.outbox.send(session.ground.send_text, data, compress), _TEXT, data)
 
     def send_bytes(self, data: bytes | bytearray | memoryview, compress: bool | None = None) -> Awaitable[None]:
         """Send a binary message; like `send_str`. TypeError for anything but bytes, bytearray and memoryview."""
         session = self._live("send_bytes()")
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"data argument must be byte-ish ({type(data)!r})")
-        return self._sent(session.send(session.ground.send_binary, bytes(data), compress), _BINARY, data)
+        return self._sent(session.outbox.send(session.ground.send_binary, bytes(data), compress), _BINARY, data)
 
     def send_json(
         self, data: Any, compress: bool | None = None, *, dumps: Callable[[Any], str] = json.dumps
@@ -363,9 +375,9 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         """`send_json` for a `dumps` that gives bytes of UTF-8, such as that of orjson."""
         session = self._live("send_json_bytes()")
         text = dumps(data)
-        return self._sent(session.send(session.ground.send_text, text, compress), _TEXT, text)
+        return self._sent(session.outbox.send(session.ground.send_text, text, compress), _TEXT, text)
 
-    def send_frame(self, message: bytes, opcode: WSMsgType, compress: bool | None = None) -> Awaitable[None]:
+    def send_frame(self, message: bytes, opcode: WSMsgType, compress: bool | None = None) -> Awaitable[Any]:
         """Send a whole message of this type: TEXT (bytes of UTF-8), BINARY, PING or PONG.
 
         Raises ValueError for another type; else like `send_str`.
@@ -378,23 +390,18 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
             raise ValueError(f"send_frame() sends TEXT, BINARY, PING and PONG, not {opcode!r}")
         session = self._live("send_frame()")
         send = session.ground.send_text if opcode is _TEXT else session.ground.send_binary
-        return self._sent(session.send(send, message, compress), opcode, message)
+        return self._sent(session.outbox.send(send, message, compress), opcode, message)
 
-    def ping(self, message: str | bytes = b"") -> Awaitable[None]:
-        """Send a ping of at most 125 bytes. ValueError for more; else like `send_str`."""
-        return self._send_control("ping()", message)
+    def ping(self, message: str | bytes = b"") -> SentPing:
+        """Send a ping of at most 125 bytes. What awaiting it gives may be awaited for the pong, and gives the seconds.
+
+        Raises ValueError for a longer message; else like `send_str`.
+        """
+        return self._live("ping()").send_ping(_as_octets(message))
 
     def pong(self, message: str | bytes = b"") -> Awaitable[None]:
-        """Send a pong nobody asked for, of at most 125 bytes; like `ping`."""
-        return self._send_control("pong()", message)
-
-    def _send_control(self, what: str, message: str | bytes) -> Awaitable[None]:
-        session = self._live(what)
-        if self.closed:
-            raise session.too_late()
-        data = message.encode() if isinstance(message, str) else message
-        encode = session.ground.send_ping if what == "ping()" else session.ground.send_pong
-        return session.send_control(encode(data))
+        """Send a pong nobody asked for, of at most 125 bytes; raises what `ping` raises."""
+        return self._live("pong()").send_pong(_as_octets(message))
 
     def _sent(self, awaitable: Awaitable[None], kind: WSMsgType, data: Any) -> Awaitable[None]:
         for notify in self._observers.websocket_message:
@@ -440,6 +447,20 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         await self._live("finish()").close(CloseCode.OK, "")
 
 
+def _check_seconds(**times: float | None) -> None:
+    for name, value in times.items():
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} must be a number of seconds above 0, not {value!r}")
+
+
+def _as_octets(message: Any) -> bytes:
+    if isinstance(message, str):
+        return message.encode()
+    if not isinstance(message, bytes | bytearray | memoryview):
+        raise TypeError(f"message must be str or byte-ish ({type(message)!r})")
+    return bytes(message)
+
+
 def broadcast(
     connections: Iterable[WebSocketResponse],
     message: str | bytes | bytearray | memoryview,
@@ -467,10 +488,10 @@ def broadcast(
         session = ws._session
         if session is None or ws.closed:
             continue
-        if session.buffered > max_buffered:
+        if session.outbox.buffered > max_buffered:
             late.append(ws)
             if slow == "close":
                 session.begin_close(CloseCode.TRY_AGAIN_LATER, "too slow")
         else:
-            session.send_prepared(prepared)
+            session.outbox.send_prepared(prepared)
     return late

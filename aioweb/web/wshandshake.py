@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from aioweb.protocol.websocket import (
@@ -25,6 +25,10 @@ from aioweb.web.exceptions import (
 
 Compression = bool | int | PerMessageDeflate
 """Whether and how messages are compressed: bits of the window, or all parameters."""
+
+
+Protocols = Sequence[str] | Callable[[Sequence[str]], str | None]
+"""The subprotocols that the server speaks, or what chooses one of the client's."""
 
 
 class _Ready(NamedTuple):
@@ -54,12 +58,13 @@ def read_compress(compress: Compression) -> PerMessageDeflate | None:
 
 
 def negotiate(
-    request: Any, protocols: Sequence[str], wish: PerMessageDeflate | None, allowed_origins: Sequence[str] | None
+    request: Any, protocols: Protocols, wish: PerMessageDeflate | None, allowed_origins: Sequence[str] | None
 ) -> tuple[Handshake, str | None, PerMessageDeflate | None]:
     """What a request asks for, the subprotocol and the compression that are agreed on.
 
     Raises HTTPBadRequest, HTTPMethodNotAllowed or HTTPUpgradeRequired for a request that opens no WebSocket,
-    HTTPForbidden for a page of another site, HTTPServiceUnavailable while the server stops.
+    HTTPForbidden for a page of another site, HTTPServiceUnavailable while the server stops, what `protocols` raises,
+    and ValueError for a subprotocol that the client did not offer.
     """
     head = request.head
     try:
@@ -71,7 +76,10 @@ def negotiate(
     if request.writer.stopping:
         raise HTTPServiceUnavailable(text="503: the server stops")
     deflate = None if wish is None else choose_deflate(asked.extensions, wish)
-    return asked, choose_protocol(asked.protocols, protocols), deflate
+    protocol = protocols(asked.protocols) if callable(protocols) else choose_protocol(asked.protocols, protocols)
+    if protocol is not None and protocol not in asked.protocols:
+        raise ValueError(f"the client speaks {asked.protocols}, and the subprotocol {protocol!r} was chosen for it")
+    return asked, protocol, deflate
 
 
 def _refusal(method: str, error: BadHandshake) -> HTTPException:

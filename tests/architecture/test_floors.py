@@ -30,9 +30,10 @@ ORDER = {
         disposition fields coding conditional cookies multipart websocket.frames websocket.deflate
         websocket.handshake websocket.messages websocket.connection
     """),
-    "server": words(
-        "observe flow sendfile tunnel clock access stream decoding errorpage writer websocket contract connection server sites"
-    ),
+    "server": words("""
+        observe flow sendfile tunnel clock access stream decoding errorpage writer wsevents outbox pings websocket
+        phase contract connection server sites
+    """),
     "web": words("""
         signals state compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
         text filetypes partcodings parts partwriter forms requesthead request views paths routes domains

@@ -12,8 +12,8 @@ import pytest
 from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import RequestHead
 from aioweb.protocol.limits import Limits
-from aioweb.server.connection import Phase
 from aioweb.server.observe import Observer, Observers
+from aioweb.server.phase import Phase
 from aioweb.server.stream import BodyInterrupted, StreamReader
 from aioweb.server.writer import StreamWriter
 from tests.server.fake_transport import BAD, CLOSE, GET, PEER, POST, Gate, Wire

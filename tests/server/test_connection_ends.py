@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from aioweb.protocol.events import RequestHead
-from aioweb.server.connection import HTTPConnection, Phase
+from aioweb.server.connection import HTTPConnection
 from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.observe import Observer, Observers
+from aioweb.server.phase import Phase
 from aioweb.server.stream import BodyInterrupted, BodyTimeout, StreamReader
 from aioweb.server.writer import StreamWriter
 from tests.server.fake_transport import BAD, CLOSE, GET, PEER, POST, Gate, Wire, hello

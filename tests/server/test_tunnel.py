@@ -40,6 +40,9 @@ class Echo:
     def failed(self) -> None:
         self.end("failed")
 
+    def handler_ended(self) -> None:
+        self.end("ended")
+
     def stop(self) -> None:
         self.writer.put(b"stopping")
         self.end("stopped")

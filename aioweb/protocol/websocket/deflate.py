@@ -59,6 +59,8 @@ class PerMessageDeflate:
     """The server compresses so hard: 1 to 9, as zlib counts. Not negotiated."""
     memory_level: int = 5
     """zlib's memLevel of the server's compressor, 1 to 9. Not negotiated."""
+    min_size: int = 64
+    """Shorter messages are not compressed, unless the call says so: below that little is gained. Bytes."""
 
     def accept(self, offer: Parameters) -> PerMessageDeflate | None:
         """What this wish and the parameters of a client's offer come to (RFC 7692 section 7.1); None to decline it.

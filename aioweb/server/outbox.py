@@ -1,0 +1,133 @@
+"""What goes out over an open WebSocket: in the order in which it was sent, whole or not at all.
+
+Sending acts at once: a message is compressed, framed and handed over in one step without an await, so senders have
+nothing to lock, and none that is cancelled can harm the others. Small ones of one turn of the loop leave together
+(writer.py). Only a large message is compressed in a thread; what is sent after it waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Final
+
+from aioweb.protocol.websocket import PreparedMessage, WebSocketConnection
+from aioweb.server.flow import DRAINED, ClientDisconnectedError
+from aioweb.server.writer import Channel, StreamWriter
+from aioweb.server.wsevents import WebSocketClosed
+
+_OFF_LOOP: Final = 262144
+"""Bytes from which on a message is compressed in a thread: below it the hop costs more than it saves."""
+
+
+class Outbox:
+    """Where messages are sent. Made by the session of a WebSocket, and lives as long.
+
+    Args:
+        writer: of the request that was switched.
+        ground: the protocol.
+        too_late: makes the error of who sends on a WebSocket that is closed or closing.
+    """
+
+    __slots__ = ("_channel", "_clock", "_encoding", "_ground", "_loop", "_too_late", "_writer", "said_at")
+
+    def __init__(
+        self, writer: StreamWriter, ground: WebSocketConnection, too_late: Callable[[], WebSocketClosed]
+    ) -> None:
+        assert writer.channel is not None, "a request that is being answered has its connection"
+        self._writer = writer
+        self._channel: Channel = writer.channel
+        self._clock = self._channel.clock
+        self._loop = writer.loop
+        self._ground = ground
+        self._too_late = too_late
+        self._encoding: asyncio.Task[None] | None = None  # of the last message, if it has to wait for a thread
+        self.said_at = self._clock.now
+        """When something was sent last; time of the server's clock."""
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that were sent and that the kernel has not taken yet."""
+        transport = self._channel.transport
+        return self._writer.gathered_size + (0 if transport is None else transport.get_write_buffer_size())
+
+    def send(self, encode: Callable[..., bytes], data: Any, compress: bool | None = None) -> Awaitable[None]:
+        """Send a message: `encode`, a method of the ground, makes its frame. Await it to wait for a slow peer.
+
+        Raises WebSocketClosed if the WebSocket is closed or closing, and what `encode` raises.
+        """
+        ground = self._ground
+        if not ground.sendable:
+            raise self._too_late()
+        if self._encoding is None and (ground.deflate is None or compress is False or len(data) < _OFF_LOOP):
+            return self.put(encode(data, compress=compress))
+        task = self._encoding = self._loop.create_task(self._send_later(self._encoding, encode, data, compress))
+        task.add_done_callback(self._sent_later)
+        return _Sent(self, task)
+
+    def send_prepared(self, message: PreparedMessage) -> None:
+        """Send a message that is framed already, without waiting. Raises WebSocketClosed if it is closing."""
+        if not self._ground.sendable:
+            raise self._too_late()
+        if self._encoding is None:
+            self.put(self._ground.send_prepared(message))
+        else:
+            self.send(lambda data, compress: self._ground.send_prepared(message), message.payload)
+
+    def put(self, octets: bytes) -> Awaitable[None]:
+        """Send a frame. Raises WebSocketClosed if nobody is there any more."""
+        self.said_at = self._clock.now
+        try:
+            sent = self._writer.put(octets)
+        except ClientDisconnectedError:  # the transport knows, and connection_lost is about to tell
+            raise self._too_late() from None
+        return sent if sent is DRAINED else _Sent(self, None)
+
+    async def _send_later(
+        self, before: asyncio.Task[None] | None, encode: Callable[..., bytes], data: Any, compress: bool | None
+    ) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        octets = b""
+        try:
+            if self._ground.sendable:
+                octets = await self._loop.run_in_executor(None, lambda: encode(data, compress=compress))
+        except RuntimeError:
+            if self._ground.sendable:
+                raise
+        if not self._ground.sendable:  # a close frame may have left meanwhile, and nothing follows that
+            raise self._too_late()
+        self.put(octets)
+
+    def _sent_later(self, task: asyncio.Task[None]) -> None:
+        if self._encoding is task:
+            self._encoding = None
+        if not task.cancelled():
+            task.exception()  # who has dropped the awaitable does not want to know
+
+    async def wait_encoded(self) -> None:
+        """Wait until every message that was sent so far has been handed over."""
+        if self._encoding is not None:
+            await asyncio.wait([self._encoding])
+
+    async def wait_taken(self) -> None:
+        """Wait until the peer has taken enough. Raises WebSocketClosed if it goes."""
+        try:
+            await self._channel.flow.drain()
+        except ClientDisconnectedError:
+            raise self._too_late() from None
+
+
+class _Sent:
+    """Waits, if and when it is awaited, for a message that is compressed in a thread, and for a slow peer."""
+
+    __slots__ = ("_encoding", "_outbox")
+
+    def __init__(self, outbox: Outbox, encoding: asyncio.Task[None] | None) -> None:
+        self._outbox = outbox
+        self._encoding = encoding
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        if self._encoding is not None:
+            yield from asyncio.shield(self._encoding).__await__()
+        yield from self._outbox.wait_taken().__await__()
