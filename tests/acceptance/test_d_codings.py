@@ -42,7 +42,7 @@ async def test_d15_a_compressed_post_reads_plain(serve, coding: str) -> None:
     address = await serve(app_of(echo))
     content = b"plain " * 1000
     if coding == "raw deflate":
-        coding, body = "deflate", zlib.compress(content, wbits=-15)
+        coding, body = "deflate", zlib.compress(content)[2:-4]  # without its header and checksum
     else:
         body = encode(coding.removeprefix("x-"), content)
     peer = await address.connect()
