@@ -4,7 +4,6 @@ The names are those of aiohttp.web; the reference documents each.
 """
 
 from aioweb.protocol.cookies import SetCookie
-from aioweb.protocol.disposition import format_disposition as content_disposition
 from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import HttpVersion, HttpVersion10, HttpVersion11
 from aioweb.protocol.fields import ETAG_ANY, BasicAuth, ETag
@@ -99,7 +98,7 @@ from aioweb.web.exceptions import (
     HTTPVariantAlsoNegotiates,
     HTTPVersionNotSupported,
 )
-from aioweb.web.fileresponse import FileResponse
+from aioweb.web.fileresponse import FileResponse, content_disposition
 from aioweb.web.forms import FileField
 from aioweb.web.handler import WebServer as Server
 from aioweb.web.handler import continue_on_read

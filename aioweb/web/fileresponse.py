@@ -106,11 +106,11 @@ class FileResponse(StreamResponse):
             self._path = os.fsdecode(path)
         elif self._source is None:
             self._file = _check_file(path)
-        name = filename or os.path.basename(self._path or str(getattr(path, "name", "")))
-        self._filename = name
+        known = self._path or getattr(path, "name", "")  # that of a file without a path is a number
+        name = self._filename = filename or (os.path.basename(known) if isinstance(known, str) else "")
         if filename is not None or disposition is not None:
             disposition = disposition or "attachment"
-            self.headers[hdrs.CONTENT_DISPOSITION] = format_disposition(disposition, filename=name or None)
+            self.headers[hdrs.CONTENT_DISPOSITION] = content_disposition(disposition, filename=name or None)
         self._is_download = disposition == "attachment"
 
     # -- opening -------------------------------------------------------------------------------------------------------
@@ -265,6 +265,18 @@ async def _send_coded(coder: CodedWriter, source: Source, part: ByteRange) -> No
             raise EOFError(f"the file ends at {offset}, {end - offset} bytes before the announced end")
         await coder.write_large(block)
         offset += len(block)
+
+
+def content_disposition(kind: str, *, filename: str | None = None) -> str:
+    """The value of Content-Disposition (RFC 6266): how a browser is to take a response.
+
+    Args:
+        kind: "attachment", to be saved, or "inline", to be shown.
+        filename: the name to save it under, in any script, without a path.
+
+    Raises ValueError for a kind that is no token.
+    """
+    return format_disposition(kind, filename=filename)
 
 
 def wants_content(request: BaseRequest) -> bool:

@@ -56,6 +56,14 @@ async def test_a_file_that_was_just_written_is_sent_whole_and_closed(serve: Serv
     assert all(file.closed for file in files)
 
 
+async def test_a_file_without_a_path_has_no_name(serve: Serve) -> None:
+    def respond(request: web.Request) -> web.FileResponse:
+        return web.FileResponse(tempfile.TemporaryFile(), disposition="attachment")
+
+    answer = await (await serve(answering(respond))).request("GET", "/")
+    assert (answer.body, answer.headers["Content-Disposition"]) == (b"", "attachment")
+
+
 async def test_memory_has_no_validators(serve: Serve) -> None:
     address = await serve(answering(lambda request: web.FileResponse(io.BytesIO(b"hello"))))
     answer = await address.request("GET", "/", "If-Modified-Since: " + DATE)
