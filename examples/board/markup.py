@@ -52,7 +52,7 @@ def message_page(url_for: UrlFor, message: Message) -> str:
         url_for,
         f"Message by {message.author}",
         f'<article class="card whole"><h1 class="sr-only">Message by {escape(message.author)}</h1>\n'
-        f"{_byline(message, _time(message))}{_text(message)}</article>\n"
+        f"{_byline(message, _time(message))}{_text(message)}{_picture(url_for, message)}</article>\n"
         f'<p><a href="{_to(url_for, "messages")}">← All messages</a></p>',
     )
 
@@ -70,15 +70,15 @@ def form_page(url_for: UrlFor, draft: Draft, problems: Mapping[str, str] | None 
         f'<textarea id="text" name="text" rows="8" {_constraints("text", problems)}>\n{escape(draft.text)}</textarea>'
     )
     picture = (
-        f'<p class="muted hint" id="picture-hint">If you like: JPEG, PNG, GIF, WebP, AVIF, MP4 or WebM, '
+        f'<p class="muted hint" id="picture-hint">Optional. JPEG, PNG, GIF, WebP, AVIF, MP4 or WebM, '
         f"up to {in_megabytes(LARGEST)}.</p>\n"
         f'<input id="picture" name="picture" type="file" accept="image/*,video/mp4,video/webm" '
         f'data-largest="{LARGEST}"{_state("picture", problems, "picture-hint")}>'
     )
     # upload.js shows it while the picture is on its way; without scripts the browser has its own way to show that.
     progress = (
-        '<div class="progress" role="status" hidden><label for="progress">Sending</label>\n'
-        '<progress id="progress" max="100" value="0"></progress> <output for="picture"></output></div>\n'
+        '<div class="progress" hidden><label for="progress">Sending</label>\n'
+        '<progress id="progress" max="100" value="0"></progress> <span></span></div>\n'
     )
     return _document(
         url_for,

@@ -31,7 +31,7 @@ _SIGNATURES = {
     "webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
     "avif": re.compile(rb"....ftypavi[fs]", re.DOTALL),
     "mp4": re.compile(rb"....ftyp(?:isom|iso\d|mp4\d|avc1|M4V |dash)", re.DOTALL),
-    "webm": re.compile(rb"\x1a\x45\xdf\xa3.{,60}\x42\x82.webm", re.DOTALL),
+    "webm": re.compile(rb"\x1a\x45\xdf\xa3.{,90}\x42\x82.{1,8}webm", re.DOTALL),
 }
 NAME = rf"[0-9a-f]{{32}}\.(?:{'|'.join(_SIGNATURES)})"
 """A pattern of the names that files get."""
@@ -85,7 +85,7 @@ def _check(file: BinaryIO) -> str:
     if size > LARGEST:
         raise BadPicture(f"At most {in_megabytes(LARGEST)}, please; this has {in_megabytes(size)}.", 413)
     file.seek(0)
-    beginning = file.read(100)
+    beginning = file.read(128)
     file.seek(0)
     for suffix, signature in _SIGNATURES.items():
         if signature.match(beginning):

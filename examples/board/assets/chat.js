@@ -22,7 +22,7 @@ const SHOW = {
     if (isAtEnd) scrollDown();
   },
   people({ count }) {
-    status.textContent = count === 1 ? "Nobody else is here" : `${count} are here`;
+    status.textContent = count === 1 ? "Nobody else is here" : `${count} people are here`;
   },
   problem(news) {
     problem.textContent = news.text;

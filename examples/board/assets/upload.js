@@ -38,7 +38,7 @@ function send(form) {
 
 function showProgress(form, percent) {
   form.querySelector("progress").value = percent;
-  form.querySelector(".progress output").value = percent < 100 ? `${percent} %` : "Sent, one moment …";
+  form.querySelector(".progress span").textContent = percent < 100 ? `${percent} %` : "Sent, one moment …";
 }
 
 // The server's page has the form again, with what is wrong; what was written stays.
