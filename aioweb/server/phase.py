@@ -1,10 +1,10 @@
-"""The states of a connection on this floor; the transitions are those of connection.py, from top to bottom.
+"""The states of a connection on this floor; the transitions are those of connection.py.
 
-HEAD -> EXCHANGE -> HEAD ...                a request, its response, the next request
-        EXCHANGE -> DRAINING -> HEAD        the handler left content unread: what is not much is read and dropped
-        EXCHANGE -> TUNNEL -> LINGERING     the request was answered with 101, and the other protocol has ended
-any of them -> LINGERING -> CLOSED          the client may still be sending what nobody wants
-any of them -> CLOSED
+HEAD -> EXCHANGE -> HEAD                a request, its response, the next request
+EXCHANGE -> DRAINING -> HEAD            the handler left content unread: what is not much is read and dropped
+EXCHANGE -> TUNNEL -> LINGERING         the request was answered with 101, and the other protocol has ended
+any of them -> LINGERING -> CLOSED      the client may still be sending what nobody wants
+any of them -> CLOSED                   nothing of that
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ class WebSocketSession:
         """What was said with it."""
         self.closed_by: str | None = None
         """Who ended it: "peer", "server", "timeout" (a deadline passed) or "lost" (the connection was)."""
-        self.error: BaseException | None = None
+        self.error: WebSocketError | None = None
         """What the peer did wrong."""
         self.latency: float | None = None
         """Seconds from the last ping of the heartbeat to its pong; None before the first."""
@@ -169,6 +169,8 @@ class WebSocketSession:
             self._writer.look_again(self._due - now)
         elif self.ground.close_sent is not None or self.ground.close_received is not None:
             self._give_up()
+        elif self.error is not None:
+            self._refuse(self.error)
         elif self._heartbeat is not None:
             self._beat(now, self._heartbeat)
 
@@ -288,6 +290,8 @@ class WebSocketSession:
             elif type(event) is Ping or type(event) is Pong:
                 self._held -= _MESSAGE_COST
             else:
+                if isinstance(event, WebSocketError):
+                    self._refuse(event)
                 self.unread = False
             if self._held <= _READ_LIMIT // 2 and self._channel.flow.reading_paused:
                 self._pump()
@@ -354,6 +358,8 @@ class WebSocketSession:
 
     def begin_close(self, code: int, reason: str | bytes) -> bool:
         """Send a close frame, and wait for nobody; the peer gets `timeout` seconds to answer. False if one was sent."""
+        if self.error is not None:
+            self._refuse(self.error)
         if self.closed or self.ground.close_sent is not None:
             return False
         answers = self.ground.close_received
@@ -388,9 +394,16 @@ class WebSocketSession:
         self._leave(close.code, close.reason, "peer" if ours is None else "server")
 
     def _fail(self, error: WebSocketError) -> None:
-        """The peer broke the protocol (RFC 6455 section 7.1.7)."""
-        self.error = error
-        self._incoming.append(error)
+        """The peer broke the protocol (RFC 6455 section 7.1.7). What it said before may still be answered."""
+        if self.error is None:
+            self.error = error
+            self._incoming.append(error)
+            self._look_again(self._timeout)
+            self._wake()
+            if self._incoming[0] is error or self.ground.close_sent is not None:
+                self._refuse(error)
+
+    def _refuse(self, error: WebSocketError) -> None:
         octets = self.ground.send_close(error.close_code, str(error))
         if octets:
             self._put_last(octets)
