@@ -8,8 +8,7 @@ The life of a connection is told by these, from top to bottom:
 
 Octets go up by `receive_data` and `next_event`, and down by `write`. While an exchange runs, its content goes to the
 body stream; everything behind it stays in the ground, unparsed, and above a measure the transport pauses. What may be
-asked of the ground (started? complete? on to the next?) is asked there and kept nowhere else. `Phase`, in phase.py, is
-what only this floor knows: what the connection waits for.
+asked of the ground (started? complete?) is asked there; what only this floor knows is what it waits for: phase.py.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from aioweb.server.stream import EMPTY_BODY, BodyError, BodyInterrupted, BodyTim
 from aioweb.server.tunnel import Tunnel
 from aioweb.server.writer import StreamWriter
 
+_LAST_REQUEST: Final = 0.4  # the ticks of the clock make it a second at most
 _LAST_LINGERING: Final = 1.0
 _HEAD_BEGUN: Final = "the first octets of a head have arrived"
 # The two of every request by a name of their own: reading a member off its enum costs as much as a call on Python 3.11.
@@ -49,6 +49,7 @@ class HTTPConnection(asyncio.Protocol):
     """The protocol of one connection. Made by `Server` for each socket; lives until the socket is closed."""
 
     __slots__ = (
+        "__weakref__",
         "_body",
         "_context",
         "_mark",
@@ -108,7 +109,7 @@ class HTTPConnection(asyncio.Protocol):
         self.deadline = self.clock.after(server.limits.head_timeout)
         self._mark = _HEAD_BEGUN
         if server.closing:
-            self._close()
+            self.stop()
 
     def data_received(self, data: bytes) -> None:
         """Octets have arrived."""
@@ -128,7 +129,7 @@ class HTTPConnection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The client sends nothing more. As nginx does, that is taken for its leaving: the transport closes."""
-        self._close()
+        self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
@@ -168,7 +169,7 @@ class HTTPConnection(asyncio.Protocol):
             return
         if event is NEED_DATA:
             # The first octets of a head start its deadline; later ones do not extend it (slowloris).
-            if self._mark is not _HEAD_BEGUN and self.ground.buffer:
+            if self._mark is not _HEAD_BEGUN and self.ground.buffer and not self.server.closing:
                 self._mark = _HEAD_BEGUN
                 self.deadline = self.clock.after(self.server.limits.head_timeout)
             return
@@ -253,11 +254,10 @@ class HTTPConnection(asyncio.Protocol):
 
     def _await_head(self) -> None:
         """The exchange is over and the connection persists; a pipelined request may be here already."""
-        if self.server.closing:
-            self._close()
-            return
         self.phase = _HEAD
         self.deadline = self.clock.idle_deadline
+        if self.server.closing:
+            self.stop()  # the response had begun before that: the client does not know that it was the last but one
         if self.flow.reading_paused:
             self.flow.resume_reading()
         if self.ground.buffer:
@@ -282,10 +282,10 @@ class HTTPConnection(asyncio.Protocol):
         elif self.phase is Phase.LINGERING:
             pass  # the tunnel has left
         elif ground.request_complete and not ground.buffer:
-            self._close()
-        elif ground.persists and not self.server.closing:
+            self.close()
+        elif ground.persists:
             self.phase = Phase.DRAINING
-            self.deadline = self.clock.after(self.server.limits.lingering_time)
+            self.deadline = self.clock.after(self._lingering_time)
             self._unread = 0
             self.flow.resume_reading()
             self._drain(b"")
@@ -315,10 +315,10 @@ class HTTPConnection(asyncio.Protocol):
         """
         transport = self.transport
         if transport is None or transport.is_closing():
-            self._close()
+            self.close()
             return
         self.phase = Phase.LINGERING
-        self.deadline = self.clock.after(self.server.limits.lingering_time)
+        self.deadline = self.clock.after(self._lingering_time)
         self.flow.resume_reading()
         try:
             if transport.can_write_eof():
@@ -362,7 +362,7 @@ class HTTPConnection(asyncio.Protocol):
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
-    def _close(self) -> None:
+    def close(self) -> None:
         """Close the connection when everything that was written has left."""
         self.phase = Phase.CLOSED
         self.deadline = self.clock.after(self.server.limits.write_timeout)
@@ -391,25 +391,28 @@ class HTTPConnection(asyncio.Protocol):
         if self.transport.can_write_eof():
             self._linger()
         elif answered:
-            self._close()  # TLS has no half to close, and nothing is on its way that could be answered with a reset
+            self.close()  # TLS has no half to close, and nothing is on its way that could be answered with a reset
         else:
             self._linger()
             self.deadline = self.clock.after(_LAST_LINGERING)
 
+    @property
+    def _lingering_time(self) -> float | None:
+        # When all ends, a second is enough for a client that wants its answer, and none delays the end for longer.
+        return _LAST_LINGERING if self.server.closing else self.server.limits.lingering_time
+
     def stop(self) -> None:
-        """The server stops: close at once if no request is going on. A busy connection closes after its response."""
+        """The server stops: this response, or the next one, is the last. Without one the connection closes soon."""
         self.persistent = False
         if self.phase is _HEAD:
-            self._close()
+            # The client may be sending at this moment, and would lose its request if we closed now.
+            self.deadline = min(self.deadline, self.clock.after(_LAST_REQUEST))
         elif self._tunnel is not None:
             self._tunnel.stop()
         elif self._writer is not None and self._writer.producer is not None:
             self._writer.producer.server_stops()
-        elif self.phase is Phase.DRAINING:
-            self._linger()
-        if self.phase is Phase.LINGERING:
-            # The answer is out; a second is enough for a client that wants it, and none delays the stop for longer.
-            self.deadline = min(self.deadline, self.clock.after(_LAST_LINGERING))
+        elif self.phase is Phase.LINGERING or self.phase is Phase.DRAINING:
+            self.deadline = min(self.deadline, self.clock.after(self._lingering_time))
 
     @property
     def busy(self) -> bool:
@@ -433,7 +436,7 @@ class HTTPConnection(asyncio.Protocol):
         if self.phase is Phase.CLOSED:
             self.abort()
         elif self.phase is Phase.LINGERING or self.phase is Phase.DRAINING:
-            self._close()
+            self.close()
         elif self._tunnel is not None:
             if self.flow.writing_paused:
                 self._watch(now, self.server.limits.write_timeout)
@@ -450,7 +453,7 @@ class HTTPConnection(asyncio.Protocol):
         elif self.ground.buffer.strip(b"\r\n"):
             self._refuse(HeadTimeout("the head did not arrive in time"))
         else:
-            self._close()
+            self.close()
 
     def _watch(self, now: float, timeout: float | None) -> None:
         """Compare a mark of the client's progress with the one of the last tick: no octet pays for this."""

@@ -11,18 +11,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
+from typing import Final
 
 from aioweb.log import server_logger
 from aioweb.protocol.encode import encode_fields
 from aioweb.protocol.limits import Limits
+from aioweb.server.access import AsyncAccessLogObserver
 from aioweb.server.clock import Clock
 from aioweb.server.connection import HTTPConnection
 from aioweb.server.contract import Handler
 from aioweb.server.errorpage import ErrorPage
 from aioweb.server.errorpage import error_page as default_error_page
 from aioweb.server.observe import NO_OBSERVERS, Observers
+from aioweb.server.phase import Phase
 
 _DEFAULT_LIMITS = Limits()
+_ARRIVAL: Final = 0.5
+"""Seconds that a stop waits for the TLS handshakes that are going on."""
+_CLEANUP: Final = 0.1
+"""Seconds that cancelled handlers get at least: for closing files and the like."""
 
 
 class Server:
@@ -78,13 +86,17 @@ class Server:
         self._error_page = error_page
         self._loop = loop
         self._clock: Clock | None = None
+        # Accepted by the loop, which speaks TLS with them first. The loop tells nobody when a handshake fails.
+        self._arriving: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
         self._connections: set[HTTPConnection] = set()
         self._abandoned: set[HTTPConnection] = set()
         self._empty: asyncio.Future[None] | None = None
 
     def __call__(self) -> HTTPConnection:
         """The protocol of a new connection: what `loop.create_server` calls."""
-        return HTTPConnection(self)
+        connection = HTTPConnection(self)
+        self._arriving.add(connection)
+        return connection
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {len(self._connections)} connections{' closing' if self.closing else ''}>"
@@ -120,6 +132,7 @@ class Server:
 
     def connection_opened(self, connection: HTTPConnection) -> None:
         """A client has connected."""
+        self._arriving.discard(connection)
         self._connections.add(connection)
         self.clock.start()
         for notify in self.observers.connection_opened:
@@ -161,22 +174,32 @@ class Server:
     # -- the end ---------------------------------------------------------------------------------------------------
 
     def close_idle(self) -> None:
-        """Begin to end: idle connections close now, busy ones after their response. `shutdown` waits for them."""
+        """Begin to end: from now on each response is the last of its connection. `shutdown` waits for all of them.
+
+        Idle connections close after a second at most: what a client is sending at this moment is answered still.
+        """
         self.closing = True
+        self.keep_alive_on = False
         for connection in self.connections:
             connection.stop()
 
     async def shutdown(self, timeout: float | None = 60.0) -> None:
         """End all connections; close the listeners first.
 
-        Idle connections close at once, busy ones after their response, which says `Connection: close`. When 90 % of
-        `timeout` (seconds; None is 60) are over, handlers that still run are cancelled and their connections cut.
+        Busy connections close after their response, which says `Connection: close`, idle ones within a second. When
+        90 % of `timeout` (seconds; None is 60) are over, handlers that still run are cancelled and their connections
+        cut.
         """
         timeout = 60.0 if timeout is None else timeout
         self.close_idle()
         try:
+            await self._wait_arrived(min(_ARRIVAL, timeout * 0.9))
             if not await self._wait_empty(timeout * 0.9):
-                await self._kill(timeout * 0.1)
+                self._kill()
+                # A handler may clean up, but not for ever; and sockets need one turn of the loop to close.
+                if not await self._wait_empty(max(timeout * 0.1, _CLEANUP)):
+                    self.logger.error("Stopping: %d handlers do not end when they are cancelled", len(self._abandoned))
+            await self._finish_access_log(max(timeout * 0.1, _CLEANUP))
         finally:
             if self._clock is not None:
                 self._clock.stop()
@@ -184,6 +207,11 @@ class Server:
     async def finish_connections(self, timeout: float | None = None) -> None:
         """The name of `shutdown` in aiohttp 0.17."""
         await self.shutdown(timeout)
+
+    async def _wait_arrived(self, timeout: float) -> None:
+        end = self.loop.time() + timeout
+        while self._arriving and self.loop.time() < end:
+            await asyncio.sleep(0.01)
 
     async def _wait_empty(self, timeout: float) -> bool:
         if not self._connections and not self._abandoned:
@@ -193,12 +221,22 @@ class Server:
         done, _ = await asyncio.wait([self._empty], timeout=timeout)
         return bool(done)
 
-    async def _kill(self, timeout: float) -> None:
+    def _kill(self) -> None:
+        """Cancel all handlers and cut their connections; close those that are idle."""
         rest = self._connections | self._abandoned
-        busy = sum(connection.busy for connection in rest)
-        self.logger.warning("Stopping: %d connections are cut, %d handlers cancelled", len(rest), busy)
+        cut = sum(connection.phase is not Phase.HEAD for connection in rest)
+        if cut:
+            busy = sum(connection.busy for connection in rest)
+            self.logger.warning("Stopping: %d connections are cut, %d handlers cancelled", cut, busy)
         for connection in rest:
-            connection.kill()
-        # A handler may clean up, but not for ever; and sockets need one turn of the loop to close.
-        if not await self._wait_empty(max(timeout, 0.1)):
-            self.logger.error("Stopping: %d handlers do not end when they are cancelled", len(self._abandoned))
+            if connection.phase is Phase.HEAD:
+                connection.close()
+            else:
+                connection.kill()
+
+    async def _finish_access_log(self, timeout: float) -> None:
+        """The last lines may still be on their way to where a logger writes them."""
+        logs = [observer for observer in self.observers.attached if isinstance(observer, AsyncAccessLogObserver)]
+        lines = [line for log in logs for line in log.tasks]
+        if lines:
+            await asyncio.wait(lines, timeout=timeout)

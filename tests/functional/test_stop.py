@@ -21,7 +21,7 @@ async def loop_debug(request: pytest.FixtureRequest) -> None:
     asyncio.get_running_loop().set_debug(request.param)
 
 
-async def test_n4_idle_connections_end_at_once(serve: Serve) -> None:
+async def test_n4_idle_connections_end_soon(serve: Serve) -> None:
     gate = Gate()
     gate.opened.set()
     address = await serve(web.Server(gate))
@@ -33,8 +33,9 @@ async def test_n4_idle_connections_end_at_once(serve: Serve) -> None:
     await address.server.finish_connections(30.0)
     assert time.perf_counter() - begin < PATIENCE
     assert address.server.connections == []
-    for peer in (silent, half, used):
+    for peer in (silent, used):
         assert await peer.is_closed()
+    assert (await half.head()).status == 408
 
 
 async def test_n4_busy_connections_end_after_their_response(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,7 +14,6 @@ from aioweb.protocol.events import RequestHead
 from aioweb.server.connection import HTTPConnection
 from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.observe import Observer, Observers
-from aioweb.server.phase import Phase
 from aioweb.server.stream import BodyInterrupted, BodyTimeout, StreamReader
 from aioweb.server.writer import StreamWriter
 from tests.server.fake_transport import BAD, CLOSE, GET, PEER, POST, Gate, Wire, hello
@@ -393,28 +392,6 @@ async def test_a_client_that_does_not_take_its_last_answer_is_cut() -> None:
 
 
 # -- the server --------------------------------------------------------------------------------------------------------
-
-
-async def test_a_connection_that_opens_while_the_server_stops_closes_at_once() -> None:
-    wire = Wire()
-    wire.server.close_idle()
-    late = Wire(server=wire.server)
-    await late.settle()
-    assert late.transport.lost
-    assert late.sent == b""
-    await wire.end_server()
-
-
-async def test_a_drained_connection_of_a_stopping_server_lingers() -> None:
-    wire = Wire()
-    await wire.ask(POST % 500)
-    wire.server.close_idle()
-    await wire.settle()
-    assert wire.connection.phase is Phase.LINGERING
-    assert not wire.transport.closing
-    assert wire.transport.eof_written
-    wire.end()
-    await wire.end_server()
 
 
 @pytest.mark.parametrize("on", [True, False])

@@ -64,7 +64,7 @@ async def test_a_loop_may_be_given_or_is_looked_up() -> None:
     assert Server(hello, limits=Limits(head_timeout=0.4)).clock.tick == pytest.approx(0.1)
 
 
-async def test_n4_idle_connections_end_at_once_and_busy_ones_after_their_response() -> None:
+async def test_n4_idle_connections_end_soon_and_busy_ones_after_their_response() -> None:
     gate = Gate()
     server = Server(gate)
     idle, half, busy, piped = (Wire(server=server) for _ in range(4))
@@ -74,8 +74,14 @@ async def test_n4_idle_connections_end_at_once_and_busy_ones_after_their_respons
     await busy.settle()
     stopping = asyncio.create_task(server.finish_connections(5.0))
     await busy.settle()
+    assert not idle.transport.closing
+    for wire in (idle, half):
+        wire.pass_deadline()
+        await wire.settle()
+        wire.end()
     assert idle.transport.lost
-    assert half.transport.lost
+    assert half.statuses == [408]
+    await busy.settle()
     assert not busy.transport.closing
     assert len(server.connections) == 2
     assert not stopping.done()
