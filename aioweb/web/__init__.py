@@ -36,6 +36,7 @@ from aioweb.web.compat import (
     WSClientDisconnectedError,
 )
 from aioweb.web.compression import ContentCoding
+from aioweb.web.detached import detached_request
 from aioweb.web.domains import Domain, MaskDomain
 from aioweb.web.eventsource import EventSourceResponse, ServerSentEvent
 from aioweb.web.exceptions import (
@@ -323,6 +324,7 @@ __all__ = (
     "content_disposition",
     "continue_on_read",
     "delete",
+    "detached_request",
     "get",
     "head",
     "json_bytes_response",

@@ -36,13 +36,15 @@ ORDER = {
     """),
     "web": words("""
         signals state compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
-        text filetypes partcodings parts partwriter forms requesthead request views paths routes domains
+        text filetypes partcodings parts partwriter forms requesthead request detached views paths routes domains
         openfile fileresponse resources folder static
         routedef routeindex routeadder router middlewares wsmessage wshandshake websocket handler application runner
     """),
 }
 FOUNDATION = {"_version", "hdrs", "log"}
 WINGS = words("worker asgi wsgi testing templates sessions toolbar signals settings schemas induction flask")
+# Peers that a wing stands on: the test client is one of httpx, and its WebSockets are those of wsproto.
+PEERS_OF_WINGS = {("wing", "testing"): {"httpx", "wsproto"}}
 WING_ON_WING = {("toolbar", "templates"), ("induction", "templates"), ("flask", "templates")}
 DOORS = {"", "__main__"}
 
@@ -175,7 +177,9 @@ def wing_imports(house: House) -> list[str]:
 def peer_imports(house: House) -> list[str]:
     """aioweb stands alone: no server, framework or parser of others below it."""
     return [
-        f"{found.where}: imports {found.package}, a peer" for _, found in house.all_imports() if found.package in PEERS
+        f"{found.where}: imports {found.package}, a peer"
+        for source, found in house.all_imports()
+        if found.package in PEERS and found.package not in PEERS_OF_WINGS.get(place(source.module), ())
     ]
 
 
@@ -243,6 +247,8 @@ BREACHES: list[tuple[Callable[[House], list[str]], dict[str, str], str]] = [
     (wing_imports, {"sessions/redis.py": "from aioweb.templates import render"}, "imports the wing"),
     (wing_imports, {"asgi.py": "from aioweb.server.writer import StreamWriter"}, "behind the face"),
     *((peer_imports, {"asgi.py": f"import {peer}.x"}, f"imports {peer}") for peer in PEERS),
+    (peer_imports, {"web/testing.py": "import httpx"}, "imports httpx"),
+    (peer_imports, {"testing/client.py": "import httpx, aiohttp"}, "imports aiohttp"),
     (
         import_cycles,
         {"web/views.py": "from . import static", "web/static.py": "import aioweb.web.views"},
@@ -269,7 +275,7 @@ LEGAL = {
     "web/__init__.py": "from .request import Request\nfrom aioweb.protocol import events",
     "web/request.py": "import yarl\nfrom aioweb.server import writer\nfrom .response import Response",
     "testing/__init__.py": "from aioweb import web\nfrom .client import Client",
-    "testing/client.py": "import pytest\nfrom aioweb.web import Application",
+    "testing/client.py": "import httpx, pytest\nfrom aioweb.web import Application",
     "toolbar/panels.py": "from aioweb.templates import render",
     "templates.py": "import jinja2",
 }
