@@ -346,6 +346,20 @@ async def test_curl_is_invited_when_it_expects_it(address: Address, curl: Curl) 
     assert len(heads) == 2
 
 
+@pytest.mark.parametrize("framing", [(), ("--header", "Transfer-Encoding: chunked")], ids=["length", "chunked"])
+async def test_curl_uploads_a_file_as_it_is(
+    address: Address, curl: Curl, tmp_path: Path, framing: tuple[str, ...]
+) -> None:
+    (tmp_path / "large").write_bytes(LARGE)
+    # curl expects an invitation for a file of this size by itself.
+    options = ("--upload-file", tmp_path / "large", "--expect100-timeout", "60", "--max-time", "10")
+    reply, heads = await curl.fetch(f"{address.url}/echo", *options, *framing)
+    assert (reply.status, reply.headers["X-Method"]) == (200, "PUT")
+    assert reply.headers["X-Length"] == ("None" if framing else str(len(LARGE)))
+    assert reply.body == LARGE
+    assert heads[0] == b"HTTP/1.1 100 Continue"
+
+
 @pytest.mark.parametrize(("path", "status"), [("/refused", 403), ("/nowhere", 404), ("/port", 405)])
 async def test_curl_sends_nothing_when_it_is_refused(address: Address, curl: Curl, path: str, status: int) -> None:
     options = ("--header", "Expect: 100-continue", "--expect100-timeout", "60", "--max-time", "10")
