@@ -202,7 +202,34 @@ def test_ci_runs_make_test_and_nothing_else() -> None:
     assert os.access(script, os.X_OK)
     lines = [line.strip() for line in script.read_text("utf-8").splitlines()]
     commands = [line for line in lines if line and not line.startswith("#")]
-    assert [line for line in commands if not re.match(r"(set -|cd )", line)] == ["exec make test"]
+    assert [line for line in commands if not re.match(r"(set -|cd )", line)] == [".ci/packages", "exec make test"]
+
+
+def test_ci_has_every_program_that_a_test_looks_for() -> None:
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests/interop").glob("*.py"))
+    wanted = set(re.findall(r'find_program\("([\w-]+)"\)', tests))
+    script = (ROOT / ".ci/packages").read_text("utf-8")
+    listed = re.search(r"^programs=\((.+)\)$", script, re.M)
+    assert listed is not None
+    assert set(listed[1].split()) == wanted
+
+
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_packages_are_installed_in_ci_and_nowhere_else(tmp_path: Path, ci: str) -> None:
+    commands = tmp_path / "commands"
+    # A machine that has nothing but these; the second tells who is asking.
+    for name, lines in {"apt-get": f'echo "$*" >> {commands}', "id": "echo 0"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (tmp_path / name).chmod(0o755)
+    bash = shutil.which("bash")
+    assert bash is not None
+    done = run(bash, str(ROOT / ".ci/packages"), cwd=tmp_path, PATH=str(tmp_path), CI=ci)
+    assert done.returncode == 0, done.stderr
+    if ci:
+        install = commands.read_text().splitlines()[-1]
+        assert install.endswith(" chromium curl openssl")
+    else:
+        assert not commands.exists()
 
 
 def test_the_development_tools_are_pinned() -> None:
