@@ -431,7 +431,10 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
 
         Raises RuntimeError before `prepare`, ValueError for another code or a longer message.
         """
-        return await self._live("close()").close(code, message)
+        session = self._live("close()")
+        if code == CloseCode.NO_STATUS:
+            raise ValueError("no close frame has the code 1005 (RFC 6455 section 7.4)")
+        return await session.close(code, message)
 
     def write_eof(self, data: Any = b"") -> Awaitable[None]:
         """Close it with 1000, as returning from the handler does."""

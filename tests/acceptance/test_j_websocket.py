@@ -90,7 +90,7 @@ async def test_j2_start_is_a_plain_call(play: Any) -> None:
         ({"Sec-WebSocket-Key": "bad"}, "GET", 400, {}),
         ({}, "POST", 405, {"Allow": "GET"}),
         ({"Sec-WebSocket-Version": "1"}, "GET", 426, {"Sec-WebSocket-Version": "13"}),
-        ({"Sec-WebSocket-Version": None}, "GET", 400, {}),
+        ({"Sec-WebSocket-Version": None}, "GET", 426, {"Sec-WebSocket-Version": "13"}),
     ],
 )
 async def test_j2_a_bad_handshake_is_refused_and_the_connection_goes_on(

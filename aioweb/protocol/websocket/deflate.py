@@ -177,22 +177,18 @@ class Inflater:
             WebSocketError: 1009 if it becomes longer (no more than `room` and one octet were made), 1007 if this is not
                 DEFLATE.
         """
-        if len(payload) <= _SLICE:
-            result = self._feed(payload, room) if payload else b""
-        else:
-            pieces = []
-            for start in range(0, len(payload), _SLICE):
-                pieces.append(self._feed(payload[start : start + _SLICE], room))
-                if room is not None:
-                    room -= len(pieces[-1])
-            result = b"".join(pieces)
+        pieces = []
+        for start in range(0, len(payload), _SLICE):
+            pieces.append(self._feed(payload[start : start + _SLICE], room))
+            if room is not None:
+                room -= len(pieces[-1])
         if final:
             if self._open:
-                result += self._feed(_TAIL, None if room is None else room - len(result))
+                pieces.append(self._feed(_TAIL, room))
             self._open = False
             if self._forgets:
                 self._decompressor = None
-        return result
+        return b"".join(pieces)
 
     def _feed(self, data: bytes | bytearray, room: int | None) -> bytes:
         pieces = []

@@ -85,8 +85,10 @@ def read_handshake(head: RequestHead) -> Handshake:
         # What follows the head would be content to one reader and frames to another.
         raise BadHandshake("a WebSocket opens by a request without content")
     headers = head.fields.headers
-    version = _single(head, hdrs.SEC_WEBSOCKET_VERSION)
-    if version != "13":
+    versions = headers.getall(hdrs.SEC_WEBSOCKET_VERSION, [])
+    if len(versions) > 1:
+        raise BadHandshake(f"Sec-WebSocket-Version is there {len(versions)} times (RFC 6455 section 11.3.5)")
+    if versions != ["13"]:
         # Section 4.4: the client may try again with a version that it is told.
         fields = ((hdrs.UPGRADE, "websocket"), (hdrs.SEC_WEBSOCKET_VERSION, "13"))
         raise BadHandshake("the version of WebSocket is 13 (RFC 6455 section 4.4)", 426, fields)

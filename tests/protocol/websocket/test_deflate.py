@@ -292,6 +292,14 @@ def test_noise_of_exactly_the_limit_passes_though_it_is_longer_when_compressed()
     assert observe(frame(0xC2, payload), deflate=ZLIB).data == [noise]
 
 
+@pytest.mark.parametrize("size", [20_000, 20_001])
+def test_the_limit_counts_once_what_comes_in_many_slices(size):
+    noise = random.Random(4).randbytes(size)
+    outcome = deliver([frame(0xC2, squeezed(noise))], deflate=ZLIB, max_msg_size=20_000)
+    assert outcome.failed == (None if size == 20_000 else 1009)
+    assert outcome.data == ([noise] if size == 20_000 else [])
+
+
 def test_the_limit_counts_all_fragments():
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
     parts = [compressor.compress(b"x" * 300) + compressor.flush(zlib.Z_SYNC_FLUSH) for _ in range(4)]

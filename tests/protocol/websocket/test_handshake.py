@@ -139,8 +139,8 @@ def test_another_version_is_told_ours(version):
     assert ("Upgrade", "websocket") in error.fields
 
 
-def test_no_version_and_two_versions_are_bad_requests():
-    assert refused(head_of(Sec_WebSocket_Version=None)).status == 400
+def test_no_version_is_told_ours_and_two_versions_are_a_bad_request():
+    assert refused(head_of(Sec_WebSocket_Version=None)).status == 426
     two = head_of("GET / HTTP/1.1", ("sec-websocket-version", "13"))
     assert refused(two).status == 400
 
