@@ -2,6 +2,7 @@
 
     workloads   what is asked, and what the right answer is
     peers       the servers, how one is started, checked and stopped
+    options     what command lines have in common
     process     what the kernel knows about a process tree
     load        wrk and its figures
     report      medians, the Markdown table and the JSON file

@@ -18,6 +18,7 @@ import time
 
 from benchmarks import environment
 from benchmarks.macro import load, peers, process, report
+from benchmarks.macro.options import chosen
 from benchmarks.macro.workloads import DEFAULT, WORKLOADS, Workload
 
 
@@ -121,22 +122,14 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--warm-up", type=int, help="seconds of load before it")
     options = parser.parse_args()
     names = ",".join(WORKLOADS) if options.workload == "all" else options.workload
-    options.workload = _chosen(parser, names, tuple(WORKLOADS))
-    options.only = _chosen(parser, options.only, tuple(peers.FILES))
-    options.loops = _chosen(parser, options.loops, peers.LOOPS)
+    options.workload = chosen(parser, names, tuple(WORKLOADS))
+    options.only = chosen(parser, options.only, tuple(peers.FILES))
+    options.loops = chosen(parser, options.loops, peers.LOOPS)
     rounds, duration, warm_up = (3, 2, 1) if options.quick else (5, 5, 2)
     options.rounds = options.rounds or rounds
     options.duration = options.duration or duration
     options.warm_up = options.warm_up or warm_up
     return options
-
-
-def _chosen(parser: argparse.ArgumentParser, text: str, known: tuple[str, ...]) -> list[str]:
-    names = text.split(",")
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        parser.error(f"unknown: {', '.join(unknown)}; known are {', '.join(known)}")
-    return names
 
 
 if __name__ == "__main__":

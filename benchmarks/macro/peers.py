@@ -62,12 +62,19 @@ def serving(
 
     Raises StartFailed with the last line of the server's log, which stays in `logs` as PEER-LOOP.log.
     """
-    port = _free_port()
     content.ensure_file()
-    log = logs / f"{peer}-{loop}.log"
+    with running([str(python), str(FILES[peer])], loop, core, logs / f"{peer}-{loop}.log") as serving_at:
+        yield serving_at
+
+
+@contextlib.contextmanager
+def running(command: list[str], loop: str, core: int, log: pathlib.Path) -> Iterator[tuple[int, int]]:
+    """Run the server that `command` starts, in the root of the project, while the context lasts; else as `serving`."""
+    port = _free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(python), str(FILES[peer]), "--port", str(port), "--loop", loop],
+            [*command, "--port", str(port), "--loop", loop],
+            cwd=environment.ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

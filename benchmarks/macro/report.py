@@ -1,4 +1,8 @@
-"""From samples to a table that a person reads and a file that a later run is compared with."""
+"""From samples to a table that a person reads and a file that a later run is compared with.
+
+A sample is a dataclass of figures, and its first field is the one that ratios compare: for a window of load `Sample`;
+other benchmarks bring their own, and the columns for it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import datetime
 import json
 import pathlib
 import statistics
+from collections.abc import Callable
+from typing import Any
 
 from benchmarks import environment
 from benchmarks.macro import peers
@@ -36,7 +42,7 @@ class Row:
     peer: str
     loop: str
     workload: str
-    samples: list[Sample] = dataclasses.field(default_factory=list)
+    samples: list[Any] = dataclasses.field(default_factory=list)
     unable: str = ""
     """Why this server cannot serve this workload."""
     not_started: str = ""
@@ -52,54 +58,71 @@ class Row:
         return float(min(getattr(sample, name) for sample in self.samples))
 
 
-_TITLES = (
-    *("server", "loop", "CPU us/req", "least", "x bare", "x aiohttp"),
-    *("req/s", "p50 ms", "p99 ms", "p99.9 ms", "peak MiB", "busy", "remarks"),
-)
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of figures: its title, and the text for one of the rows of a table."""
+
+    title: str
+    text: Callable[[Row, list[Row]], str]
 
 
-def table(rows: list[Row]) -> str:
-    """The Markdown table of one workload: medians over the rounds; ratios to bare and aiohttp are those of CPU per
-    request, on the same loop."""
-    lines = ["| " + " | ".join(_TITLES) + " |", "| --- | --- |" + " ---: |" * 10 + " --- |"]
-    lines += ["| " + " | ".join(_cells(row, rows)) + " |" for row in rows]
+def median_column(title: str, figure: str, form: str = ",.0f", scale: float = 1.0) -> Column:
+    """The medians of one figure times `scale`, in this format."""
+    return Column(title, lambda row, rows: format(row.median(figure) * scale, form))
+
+
+def ratio_column(other: str) -> Column:
+    """Ratios to the peer `other` on the same loop."""
+
+    def text(row: Row, rows: list[Row]) -> str:
+        value = ratio(row, other, rows)
+        return "-" if value is None else f"{value:.2f}"
+
+    return Column(f"x {other}", text)
+
+
+def load_columns(unit: str) -> tuple[Column, ...]:
+    """The columns for `Sample`; the unit is what was counted: "req" or "msg"."""
+    return (
+        median_column(f"CPU us/{unit}", "cpu_us", ".1f"),
+        Column("least", lambda row, rows: f"{row.least('cpu_us'):.1f}"),
+        ratio_column(peers.LIMIT),
+        ratio_column(peers.BASELINE),
+        median_column(f"{unit}/s", "requests_per_second"),
+        median_column("p50 ms", "p50_us", ".2f", 1e-3),
+        median_column("p99 ms", "p99_us", ".2f", 1e-3),
+        median_column("p99.9 ms", "p999_us", ".2f", 1e-3),
+        median_column("peak MiB", "peak_mib", ".1f"),
+        median_column("busy", "busy", ".0%"),
+    )
+
+
+REQUESTS = load_columns("req")
+
+
+def table(rows: list[Row], columns: tuple[Column, ...] = REQUESTS) -> str:
+    """The Markdown table of one workload: medians over the rounds; ratios are those of the first figure."""
+    titles = ["server", "loop", *(column.title for column in columns), "remarks"]
+    lines = ["| " + " | ".join(titles) + " |", "| --- | --- |" + " ---: |" * len(columns) + " --- |"]
+    lines += ["| " + " | ".join(_cells(row, rows, columns)) + " |" for row in rows]
     return "\n".join(lines)
 
 
-def _cells(row: Row, rows: list[Row]) -> list[str]:
+def _cells(row: Row, rows: list[Row], columns: tuple[Column, ...]) -> list[str]:
     unmeasured = row.unable or (f"not started: {row.not_started}" if row.not_started else "")
-    remarks = "; ".join([*filter(None, [unmeasured]), *row.faults])
-    remarks = remarks.replace("|", "\\|")
-    if not row.samples:
-        return [row.peer, row.loop, *["-"] * 10, remarks]
-    return [
-        row.peer,
-        row.loop,
-        f"{row.median('cpu_us'):.1f}",
-        f"{row.least('cpu_us'):.1f}",
-        _ratio_text(ratio(row, peers.LIMIT, rows)),
-        _ratio_text(ratio(row, peers.BASELINE, rows)),
-        f"{row.median('requests_per_second'):,.0f}",
-        f"{row.median('p50_us') / 1000:.2f}",
-        f"{row.median('p99_us') / 1000:.2f}",
-        f"{row.median('p999_us') / 1000:.2f}",
-        f"{row.median('peak_mib'):.1f}",
-        f"{row.median('busy'):.0%}",
-        remarks,
-    ]
+    remarks = "; ".join([*filter(None, [unmeasured, *row.faults])]).replace("|", "\\|")
+    figures = [column.text(row, rows) for column in columns] if row.samples else ["-"] * len(columns)
+    return [row.peer, row.loop, *figures, remarks]
 
 
 def ratio(row: Row, other: str, rows: list[Row]) -> float | None:
-    """CPU per request of `row` by that of the peer `other` on the same loop; None without both figures."""
+    """The first figure of `row` by that of the peer `other` on the same loop; None without both."""
     wanted = (other, row.loop, row.workload)
     for candidate in rows:
         if (candidate.peer, candidate.loop, candidate.workload) == wanted and candidate.samples and row.samples:
-            return row.median("cpu_us") / candidate.median("cpu_us")
+            figure = dataclasses.fields(row.samples[0])[0].name
+            return row.median(figure) / candidate.median(figure)
     return None
-
-
-def _ratio_text(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
 
 
 def write_json(rows: list[Row], settings: dict[str, object], machine: dict[str, object], suffix: str) -> pathlib.Path:
@@ -122,8 +145,8 @@ def write_json(rows: list[Row], settings: dict[str, object], machine: dict[str, 
 
 
 def _plain(row: Row, rows: list[Row]) -> dict[str, object]:
-    names = [field.name for field in dataclasses.fields(Sample)]
-    medians = {name: round(row.median(name), 3) for name in names} if row.samples else None
+    names = [field.name for field in dataclasses.fields(row.samples[0])] if row.samples else []
+    medians = {name: round(row.median(name), 3) for name in names} or None
     return {
         "peer": row.peer,
         "loop": row.loop,
