@@ -21,6 +21,8 @@ import attrs
 import pytest
 from multidict import CIMultiDict
 
+pytest_plugins = ["aioweb.testing.plugin"]
+
 PATIENCE = 5.0
 """Seconds after which a test that waits for a peer has failed."""
 

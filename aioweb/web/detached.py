@@ -8,7 +8,7 @@ has to wait.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 from aioweb.protocol.connection import Connection
 from aioweb.protocol.events import Data, EndOfMessage, RequestHead
@@ -20,9 +20,7 @@ from aioweb.server.server import Server
 from aioweb.server.stream import EMPTY_BODY, StreamReader
 from aioweb.server.tunnel import Tunnel
 from aioweb.server.writer import StreamWriter
-from aioweb.web.request import BaseRequest, Request
-
-_R = TypeVar("_R", bound=BaseRequest)
+from aioweb.web.request import Request
 
 _DEFAULT_LIMITS: Final = Limits()
 
@@ -84,9 +82,8 @@ def detached_request(
     *,
     content: StreamReader | None = None,
     limits: Limits = _DEFAULT_LIMITS,
-    request_class: type[_R] = Request,  # type: ignore[assignment]
     **options: Any,
-) -> _R:
+) -> Request:
     """Read a request that no server has received, to hand it to a handler.
 
     Nobody closes what is opened for it: files of a form end with the request.
@@ -96,7 +93,6 @@ def detached_request(
         transport: what is asked for "peername" and other extra information; takes what the handler sends.
         content: is read instead of what `octets` hold of content; they end with the head then.
         limits: sizes.
-        request_class: what is made of it.
         options: for `Server`, such as `secure_proxy_ssl_header`.
 
     Raises ProtocolError for what the parser refuses, ValueError for octets that are no whole request or more than one.
@@ -112,7 +108,7 @@ def detached_request(
     server = Server(_unserved, limits=limits, **options)
     if server.auto_decompress and body is not EMPTY_BODY:
         body = undo_codings(body, head.fields, limits)
-    return request_class(head, body, StreamWriter(_Detached(ground, transport, server), head), limits)
+    return Request(head, body, StreamWriter(_Detached(ground, transport, server), head), limits)
 
 
 def _read_content(ground: Connection, head: RequestHead, limits: Limits) -> StreamReader:

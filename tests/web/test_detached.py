@@ -151,11 +151,6 @@ def test_the_limits_are_those_that_were_given() -> None:
     assert made(HEAD + b"\r\n", limits=web.Limits(client_max_size=5)).client_max_size == 5
 
 
-def test_another_class_may_be_made() -> None:
-    request = web.detached_request(HEAD + b"\r\n", Wire(), request_class=web.BaseRequest)
-    assert type(request) is web.BaseRequest
-
-
 @pytest.mark.parametrize(
     ("octets", "said"),
     [
