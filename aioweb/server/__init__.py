@@ -9,7 +9,7 @@ from aioweb.server.contract import Handler
 from aioweb.server.flow import DRAINED, ClientDisconnectedError
 from aioweb.server.observe import NO_OBSERVERS, Observer, Observers
 from aioweb.server.server import Server
-from aioweb.server.sites import Site, SockSite, TCPSite, UnixSite
+from aioweb.server.sites import BaseSite, NamedPipeSite, SockSite, TCPSite, UnixSite, unix_socket
 from aioweb.server.stream import EMPTY_BODY, BodyError, BodyInterrupted, BodyTimeout, BodyTooLarge, StreamReader
 from aioweb.server.writer import StreamWriter
 
@@ -17,6 +17,7 @@ __all__ = (
     "DRAINED",
     "EMPTY_BODY",
     "NO_OBSERVERS",
+    "BaseSite",
     "BodyError",
     "BodyInterrupted",
     "BodyTimeout",
@@ -24,13 +25,14 @@ __all__ = (
     "ClientDisconnectedError",
     "HTTPConnection",
     "Handler",
+    "NamedPipeSite",
     "Observer",
     "Observers",
     "Server",
-    "Site",
     "SockSite",
     "StreamReader",
     "StreamWriter",
     "TCPSite",
     "UnixSite",
+    "unix_socket",
 )

@@ -17,10 +17,10 @@ from aioweb.server.access import (
 )
 from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.observe import Observer, Observers
-from aioweb.server.sites import SockSite, TCPSite, UnixSite
+from aioweb.server.sites import BaseSite, NamedPipeSite, SockSite, TCPSite, UnixSite, unix_socket
 from aioweb.server.stream import BodyError, BodyInterrupted, BodyTimeout, BodyTooLarge, StreamReader
-from aioweb.server.wsevents import WebSocketClosed
 from aioweb.server.writer import StreamWriter
+from aioweb.server.wsevents import WebSocketClosed
 from aioweb.web.application import AppKey, Application, CleanupError
 from aioweb.web.bodies import StreamBody
 from aioweb.web.compat import (
@@ -181,6 +181,7 @@ __all__ = (
     "BadStatusLine",
     "BaseRequest",
     "BaseRunner",
+    "BaseSite",
     "BasicAuth",
     "BodyError",
     "BodyInterrupted",
@@ -275,6 +276,7 @@ __all__ = (
     "MsgType",
     "MultipartReader",
     "MultipartWriter",
+    "NamedPipeSite",
     "Observer",
     "Observers",
     "PerMessageDeflate",
@@ -338,5 +340,6 @@ __all__ = (
     "route",
     "run_app",
     "static",
+    "unix_socket",
     "view",
 )

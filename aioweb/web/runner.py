@@ -20,12 +20,15 @@ import socket
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
-from aioweb.log import access_logger
+from aioweb.log import access_logger, server_logger
 from aioweb.server.server import Server
-from aioweb.server.sites import Site, SockSite, TCPSite, UnixSite
+from aioweb.server.sites import BaseSite, SockSite, TCPSite, UnixSite
 from aioweb.web.application import Application
+
+_LAST_WAIT: Final = 5.0
+"""Seconds that tasks get, at the very end, for noticing that they are cancelled."""
 
 
 class GracefulExit(SystemExit):
@@ -53,7 +56,7 @@ class BaseRunner(ABC):
         """Seconds that requests in flight get when the runner ends."""
         self._options = options
         self._server: Server | None = None
-        self._sites: list[Site] = []
+        self._sites: list[BaseSite] = []
         self._signals: list[int] = []
 
     @property
@@ -62,7 +65,7 @@ class BaseRunner(ABC):
         return self._server
 
     @property
-    def sites(self) -> set[Site]:
+    def sites(self) -> set[BaseSite]:
         """The sites that listen."""
         return set(self._sites)
 
@@ -84,17 +87,17 @@ class BaseRunner(ABC):
         self._server = await self._make_server()
 
     async def cleanup(self) -> None:
-        """Stop listening, close idle connections, let the application know, finish what is in flight, clean up."""
-        for site in list(self._sites):
-            await site.stop()
+        """Stop listening, let the application know, finish what is in flight, clean up.
+
+        If it is cancelled, it cuts short what it is waiting for: requests in flight are cancelled at once, and the
+        application is cleaned up all the same.
+        """
         try:
+            for site in list(self._sites):
+                await site.stop()
+            await asyncio.sleep(0)  # a client that the loop has just accepted is known to the server after one turn
             if self._server is not None:
-                await asyncio.sleep(0)  # what has arrived already is read before its connection counts as idle
-                self._server.close_idle()
-                try:
-                    await self.shutdown()
-                finally:
-                    await self._server.shutdown(self.shutdown_timeout)
+                await self._finish(self._server)
         finally:
             self._server = None
             await self._cleanup()
@@ -102,6 +105,21 @@ class BaseRunner(ABC):
             for number in self._signals:
                 loop.remove_signal_handler(number)
             self._signals.clear()
+
+    async def _finish(self, server: Server) -> None:
+        server.close_idle()
+        timeout = self.shutdown_timeout
+        try:
+            await self.shutdown()
+        except asyncio.CancelledError:
+            timeout = 0.0
+            raise
+        finally:
+            try:
+                await server.shutdown(timeout)
+            except asyncio.CancelledError:
+                await server.shutdown(0.0)
+                raise
 
     @abstractmethod
     async def shutdown(self) -> None:
@@ -115,13 +133,13 @@ class BaseRunner(ABC):
     async def _cleanup(self) -> None:
         """What happens after everything else."""
 
-    def register(self, site: Site) -> None:
+    def register(self, site: BaseSite) -> None:
         """A site has started; `cleanup` will stop it. Raises RuntimeError before `setup`."""
         if self._server is None:
             raise RuntimeError("await runner.setup() before its sites start")
         self._sites.append(site)
 
-    def unregister(self, site: Site) -> None:
+    def unregister(self, site: BaseSite) -> None:
         """A site was stopped."""
         if site in self._sites:
             self._sites.remove(site)
@@ -225,10 +243,7 @@ def run_app(
         pass
     finally:
         try:
-            if not main.done():
-                main.cancel()
-                with contextlib.suppress(asyncio.CancelledError, GracefulExit, KeyboardInterrupt):
-                    loop.run_until_complete(main)
+            _stop(loop, main)
         finally:
             if own_loop:
                 _close(loop)
@@ -259,9 +274,11 @@ class _Listeners:
         self._common: dict[str, Any] = {"ssl_context": ssl_context, "backlog": backlog}
         self._reuse: dict[str, Any] = {"reuse_address": reuse_address, "reuse_port": reuse_port}
 
-    def make(self, runner: BaseRunner) -> list[Site]:
+    def make(self, runner: BaseRunner) -> list[BaseSite]:
         """Make the sites, not yet started."""
-        made: list[Site] = [TCPSite(runner, host, self._port, **self._common, **self._reuse) for host in self._hosts]
+        made: list[BaseSite] = [
+            TCPSite(runner, host, self._port, **self._common, **self._reuse) for host in self._hosts
+        ]
         made += [UnixSite(runner, path, **self._common) for path in self._paths]
         made += [SockSite(runner, sock, **self._common) for sock in self._socks]
         return made
@@ -299,6 +316,16 @@ def _show(logger: logging.Logger | None) -> None:
         logger.addHandler(logging.StreamHandler())
 
 
+def _stop(loop: asyncio.AbstractEventLoop, main: asyncio.Task[None]) -> None:
+    """Stop gracefully. Each further signal cuts short what is waited for: the requests, then the cleanup, then all."""
+    for _ in range(3):
+        if main.done():
+            return
+        main.cancel()
+        with contextlib.suppress(asyncio.CancelledError, GracefulExit, KeyboardInterrupt):
+            loop.run_until_complete(main)
+
+
 def _close(loop: asyncio.AbstractEventLoop) -> None:
     """End our loop: cancel what the application left running, and tell of what failed while it ended."""
     tasks = asyncio.all_tasks(loop)
@@ -306,9 +333,11 @@ def _close(loop: asyncio.AbstractEventLoop) -> None:
         task.cancel()
     try:
         if tasks:
-            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            _, stubborn = loop.run_until_complete(asyncio.wait(tasks, timeout=_LAST_WAIT))
+            for task in stubborn:
+                server_logger.error("Stopping: %r does not end when it is cancelled", task)
         for task in tasks:
-            if not task.cancelled() and task.exception() is not None:
+            if task.done() and not task.cancelled() and task.exception() is not None:
                 context = {"message": "Unhandled exception at the end of run_app", "exception": task.exception()}
                 loop.call_exception_handler({**context, "task": task})
         loop.run_until_complete(loop.shutdown_asyncgens())

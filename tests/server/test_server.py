@@ -10,11 +10,13 @@ import pytest
 
 from aioweb.protocol.events import RequestHead
 from aioweb.protocol.limits import Limits
+from aioweb.server.access import AbstractAsyncAccessLogger, AsyncAccessLogObserver
 from aioweb.server.clock import NEVER
+from aioweb.server.observe import Observers
 from aioweb.server.server import Server
 from aioweb.server.stream import StreamReader
 from aioweb.server.writer import StreamWriter
-from tests.server.fake_transport import GET, Wire, hello
+from tests.server.fake_transport import GET, FakeTransport, Wire, hello
 
 
 class Gate:
@@ -206,3 +208,39 @@ async def test_l5_the_page_of_errors_may_be_ones_own(caplog: pytest.LogCaptureFi
 async def test_a_server_header_is_checked_when_it_is_set(value: Any) -> None:
     with pytest.raises(ValueError, match="Server"):
         Server(hello, server_header=value)
+
+
+async def test_n22_the_lines_of_an_asynchronous_access_log_are_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    lines, written = [], asyncio.Event()
+
+    class Slow(AbstractAsyncAccessLogger):
+        async def log(self, request: Any, response: Any, time: float) -> None:
+            await written.wait()
+            lines.append((request, response))
+
+    log = AsyncAccessLogObserver(Slow(logging.getLogger(), ""))
+    server = Server(hello, observers=Observers([log]))
+    log.response_sent("request", "response", 0.1)
+    asyncio.get_running_loop().call_later(0.01, written.set)
+    await server.shutdown(60.0)
+    assert lines == [("request", "response")]
+    written.clear()
+    log.response_sent("one", "that hangs", 0.1)
+    await asyncio.wait_for(server.shutdown(0.1), 5.0)
+    (task,) = log.tasks
+    task.cancel()
+
+
+async def test_a_tls_handshake_is_waited_for_but_not_for_ever() -> None:
+    server = Server(hello)
+    connection = server()
+    stopping = asyncio.create_task(server.shutdown(60.0))
+    await asyncio.sleep(0)
+    transport = FakeTransport(connection)
+    connection.connection_made(transport)
+    connection.data_received(GET)
+    await asyncio.wait_for(stopping, 5.0)
+    assert b"200 OK" in transport.wire
+    silent = server()
+    await asyncio.wait_for(server.shutdown(60.0), 5.0)
+    del silent

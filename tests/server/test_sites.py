@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from aioweb.server.server import Server
-from aioweb.server.sites import Site, SockSite, TCPSite, UnixSite
+from aioweb.server.sites import BaseSite, NamedPipeSite, SockSite, TCPSite, UnixSite, unix_socket
 from tests.server.fake_transport import GET, hello
+
+PEM = Path(__file__).parents[1] / "data" / "localhost.pem"
 
 
 class FakeRunner:
@@ -175,7 +177,7 @@ async def test_n2_a_sock_site_listens_on_what_others_have_bound(runner: FakeRunn
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    site: Site = SockSite(runner, listening)
+    site: BaseSite = SockSite(runner, listening)
     assert site.name == f"http://127.0.0.1:{port}"
     await site.start()
     assert b"200 OK" in await ask(*await asyncio.open_connection("127.0.0.1", port))
@@ -195,3 +197,121 @@ async def test_a_sock_site_takes_unix_and_ipv6_sockets(runner: FakeRunner, tmp_p
             except OSError:
                 pytest.skip("no IPv6 on this machine")
             assert SockSite(runner, listening).name == f"http://[::1]:{listening.getsockname()[1]}"
+
+
+async def test_who_waits_in_the_backlog_is_served_when_a_site_stops(runner: FakeRunner) -> None:
+    """The loop has not looked since they connected: a listener that is just closed would answer them with a reset."""
+    site = TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    clients = [socket.create_connection(("127.0.0.1", site.port)) for _ in range(20)]
+    for client in clients[:10]:
+        client.sendall(GET)
+    await site.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", site.port))
+    for client in clients:
+        assert b"200 OK" in await ask(*await asyncio.open_connection(sock=client))
+
+
+async def test_a_site_that_stops_accepts_no_more_than_its_backlog(runner: FakeRunner) -> None:
+    site = TCPSite(runner, "127.0.0.1", 0, backlog=2)
+    await site.start()
+    clients = [socket.create_connection(("127.0.0.1", site.port)) for _ in range(3)]  # Linux holds one more
+    await site.stop()
+    assert runner.server is not None
+    assert len(runner.server.connections) == 2
+    for client in clients:
+        client.close()
+
+
+async def test_a_tls_client_that_waits_in_the_backlog_is_served_and_another_does_no_harm(runner: FakeRunner) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(PEM)
+    site = TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    await site.start()
+    good, bad, silent = [socket.create_connection(("127.0.0.1", site.port)) for _ in range(3)]
+    bad.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    trusting = ssl.create_default_context(cafile=str(PEM))
+    opening = asyncio.ensure_future(asyncio.open_connection(sock=good, ssl=trusting, server_hostname="localhost"))
+    await site.stop()
+    assert b"200 OK" in await ask(*await asyncio.wait_for(opening, 5.0))
+    bad.close()
+    silent.close()
+
+
+# -- Unix sockets ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o666])
+async def test_wishes_38_the_permissions_of_a_unix_socket(runner: FakeRunner, tmp_path: Path, mode: int) -> None:
+    site = UnixSite(runner, tmp_path / "s", mode=mode)
+    await site.start()
+    assert (tmp_path / "s").stat().st_mode & 0o777 == mode
+    await site.stop()
+
+
+async def test_a_socket_that_somebody_listens_on_is_left_alone(runner: FakeRunner, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    first = UnixSite(runner, path)
+    await first.start()
+    with pytest.raises(OSError, match=r"cannot listen at '.*s': Address already in use"):
+        await UnixSite(runner, path).start()
+    assert b"200 OK" in await ask(*await asyncio.open_unix_connection(path))
+
+
+async def test_the_socket_of_a_successor_is_not_removed(runner: FakeRunner, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    site = UnixSite(runner, path)
+    await site.start()
+    path.unlink()
+    with unix_socket(path) as successor:
+        successor.listen()
+        await site.stop()
+        assert path.exists()
+    assert not path.exists()
+
+
+async def test_a_unix_client_that_waits_in_the_backlog_is_served(runner: FakeRunner, tmp_path: Path) -> None:
+    site = UnixSite(runner, tmp_path / "s")
+    await site.start()
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(str(tmp_path / "s"))
+    await site.stop()
+    assert b"200 OK" in await ask(*await asyncio.open_unix_connection(sock=client))
+
+
+async def test_a_unix_socket_that_cannot_be_had_leaves_nothing_behind(runner: FakeRunner, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file or directory"):
+        await UnixSite(runner, tmp_path / "nowhere" / "s").start()
+    site = UnixSite(runner, tmp_path / "s", backlog="many")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        await site.start()
+    assert not (tmp_path / "s").exists()
+
+
+# -- pipes -------------------------------------------------------------------------------------------------------------
+
+
+async def test_n2_named_pipes_are_for_windows(runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RuntimeError, match="proactor"):
+        NamedPipeSite(runner, r"\\.\pipe\aioweb")
+
+
+async def test_n2_a_loop_with_pipes_serves_them(runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The contract of the proactor loop, which is not to be had here."""
+    told: list[object] = []
+
+    class Pipe:
+        def close(self) -> None:
+            told.append("closed")
+
+    async def start_serving_pipe(factory: object, address: str) -> list[Pipe]:
+        told.extend((factory, address))
+        return [Pipe()]
+
+    monkeypatch.setattr(type(asyncio.get_running_loop()), "start_serving_pipe", staticmethod(start_serving_pipe), False)
+    site = NamedPipeSite(runner, r"\\.\pipe\aioweb")
+    await site.start()
+    assert (site.name, site.sockets, runner.sites) == (r"\\.\pipe\aioweb", (), [site])
+    await site.stop()
+    assert told == [runner.server, r"\\.\pipe\aioweb", "closed"]

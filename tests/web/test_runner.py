@@ -368,3 +368,93 @@ def test_a_port_in_use_is_an_error_and_a_clean_exit() -> None:
     assert "address already in use" in err
     assert "never retrieved" not in err
     assert "ResourceWarning" not in err
+
+
+# -- the end -----------------------------------------------------------------------------------------------------------
+
+STUBBORN = """
+import asyncio, signal
+from aioweb import web
+
+async def handler(request):
+    print("in flight", flush=True)
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            print("cancelled", flush=True)
+            if request.path == "/":
+                raise
+
+async def shutdown(app):
+    print("shutdown", flush=True)
+
+async def cleanup(app):
+    print("cleaning up", flush=True)
+    if CLEANUP_HANGS:
+        await asyncio.sleep(3600)
+
+app = web.Application()
+app.router.add_get("/", handler)
+app.router.add_get("/stubborn", handler)
+app.on_shutdown.append(shutdown)
+app.on_cleanup.append(cleanup)
+web.run_app(app, host="127.0.0.1", port=0, access_log=None, shutdown_timeout=TIMEOUT)
+print("after run_app")
+"""
+
+
+def start_stubborn(timeout: float, *, cleanup_hangs: bool = False) -> tuple[subprocess.Popen[str], int]:
+    program = STUBBORN.replace("TIMEOUT", str(timeout)).replace("CLEANUP_HANGS", str(cleanup_hangs))
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", program]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    port = int(process.stdout.readline().strip("= \n").rpartition(":")[2])
+    process.stdout.readline()
+    return process, port
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_it_at_once(number: signal.Signals) -> None:
+    process, port = start_stubborn(3600)
+    with process, socket.create_connection(("127.0.0.1", port)) as client:
+        assert process.stdout is not None
+        client.sendall(GET)
+        assert process.stdout.readline() == "in flight\n"
+        process.send_signal(number)
+        assert process.stdout.readline() == "shutdown\n"
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+        assert client.recv(1000) == b"", "a cut, and no page of an error"
+    assert out == "cancelled\ncleaning up\nafter run_app\n"
+    assert process.returncode == 0
+    assert "Stopping: 1 connections are cut, 1 handlers cancelled\n" in err
+    assert "Traceback" not in err
+
+
+def test_a_third_signal_ends_a_cleanup_that_hangs() -> None:
+    process, port = start_stubborn(3600, cleanup_hangs=True)
+    with process, socket.create_connection(("127.0.0.1", port)) as client:
+        assert process.stdout is not None
+        client.sendall(GET)
+        for line in ("in flight", "shutdown"):
+            assert process.stdout.readline() == f"{line}\n"
+            process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "cancelled\n"
+        assert process.stdout.readline() == "cleaning up\n"
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=10)
+    assert (out, process.returncode) == ("after run_app\n", 0)
+
+
+def test_a_handler_that_swallows_its_cancellation_does_not_hold_up_the_end() -> None:
+    process, port = start_stubborn(0.1)
+    with process, socket.create_connection(("127.0.0.1", port)) as client:
+        assert process.stdout is not None
+        client.sendall(GET.replace(b"/ ", b"/stubborn "))
+        assert process.stdout.readline() == "in flight\n"
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert (out.splitlines()[-1], process.returncode) == ("after run_app", 0)
+    assert "1 handlers do not end when they are cancelled" in err
+    assert "does not end when it is cancelled" in err
