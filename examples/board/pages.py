@@ -20,7 +20,7 @@ _TOO_MUCH = (
 _PICTURE_HEADERS = {
     # Under its address there will never be anything else.
     "Cache-Control": "public, max-age=31536000, immutable",
-    # A browser shows one alone on a page of its own making, with styles inside. Whatever it is taken for, no script runs.
+    # Shown alone it is on a page of the browser's making, with styles inside. Whatever it is taken for, no script runs.
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'",
 }
 
