@@ -78,9 +78,9 @@ class Client:
     def _shake_hands(self, host: str, path: str) -> None:
         fields = [
             f"Host: {host}",
-            "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+            "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/128.0.0.0",
             f"Origin: http://{host}",
-            "Connection: keep-alive, Upgrade",
+            "Connection: Upgrade",  # as Chrome says it; picows refuses the "keep-alive, Upgrade" of Firefox
             "Upgrade: websocket",
             "Sec-WebSocket-Version: 13",
             f"Sec-WebSocket-Key: {_KEY}",

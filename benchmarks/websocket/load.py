@@ -88,23 +88,28 @@ class Load:
         bursts = workload.bursts(in_flight)
         together = workload.path == BROADCAST
         answered = len(self._clients) if together else 1
-        self._burst = in_flight * answered
-        exchanges = [_Exchange(client.socket, bursts, unit * self._burst) for client in self._clients]
+        self._unit = unit
+        senders = self._clients[:1] if together else self._clients
+        self._exchanges = [_Exchange(client.socket, bursts, unit * in_flight * answered) for client in senders]
         for index, client in enumerate(self._clients):
             client.socket.setblocking(False)
-            self._receivers[client.socket.fileno()] = _Receiver(client.socket, exchanges[0 if together else index])
+            self._receivers[client.socket.fileno()] = _Receiver(
+                client.socket, self._exchanges[0 if together else index]
+            )
             self._epoll.register(client.socket, select.EPOLLIN)
-        for exchange in exchanges[:1] if together else exchanges:
+        for exchange in self._exchanges:
             self._send_next(exchange)
 
     def run(self, seconds: float) -> tuple[Figures, float]:
-        """Exchange messages for so long. Returns: figures, of bursts their times, and octets that a message came back
-        in.
+        """Exchange messages for so long.
+
+        Returns: the figures (the times are those of whole bursts), and how many octets an answer had on average.
 
         Raises LoadFailed if the server does not answer, answers too much, or closes a connection.
         """
         times: list[float] = []
         octets = 0
+        answered = -self._answered()
         begun = time.perf_counter()
         try:
             while time.perf_counter() - begun < seconds:
@@ -115,10 +120,15 @@ class Load:
         except OSError as exc:
             raise LoadFailed(f"a connection broke: {exc!r}") from None
         elapsed = time.perf_counter() - begun
-        messages = len(times) * self._burst
+        answered += len(times) * self._exchanges[0].whole + self._answered()
+        messages = answered // self._unit
         times.sort()
         p50, p99, p999 = (round(times[int(len(times) * part)] * 1e6) if times else 0 for part in (0.5, 0.99, 0.999))
         return Figures(messages, elapsed, p50, p99, p999, {}), octets / messages if messages else 0.0
+
+    def _answered(self) -> int:
+        """What has come of the answers to the last bursts."""
+        return sum(exchange.whole - exchange.left for exchange in self._exchanges)
 
     def _handle(self, events: list[tuple[int, int]], times: list[float]) -> int:
         receivers, compressed, clock = self._receivers, self._compressed, time.perf_counter
