@@ -11,7 +11,6 @@ from collections.abc import Coroutine, Generator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Generic, TypeVar
-from weakref import WeakSet
 
 import httpx
 from httpx import Cookies
@@ -84,8 +83,8 @@ class TestClient:
         self._options = options
         self._cookies = dict(cookies or {})
         self._httpx: httpx.AsyncClient | None = None
-        self._responses: WeakSet[httpx.Response] = WeakSet()
-        self._websockets: WeakSet[TestWebSocket] = WeakSet()
+        self._responses: list[httpx.Response] = []
+        self._websockets: list[TestWebSocket] = []
 
     @property
     def app(self) -> web.Application | None:
@@ -180,7 +179,8 @@ class TestClient:
         client = self.httpx
         request = client.build_request(method, str(self.make_url(path)), **asked)
         response = await client.send(request, stream=True, auth=auth, follow_redirects=allow_redirects)
-        self._responses.add(response)
+        self._responses = [earlier for earlier in self._responses if not earlier.is_closed]
+        self._responses.append(response)
         return TestResponse(response)
 
     def get(self, path: str | URL, **options: Any) -> Asking[TestResponse]:
@@ -260,7 +260,8 @@ class TestClient:
             timeout=timeout,
             verify=self._options.get("verify"),
         )
-        self._websockets.add(websocket)
+        self._websockets = [earlier for earlier in self._websockets if not earlier.closed]
+        self._websockets.append(websocket)
         return websocket
 
     async def close(self, *, check_tasks: bool = True) -> None:
@@ -273,9 +274,10 @@ class TestClient:
             ends.push_async_callback(self.server.close, check_tasks=check_tasks)
             if client is not None:
                 ends.push_async_callback(client.aclose)
-            for response in list(self._responses):
-                ends.push_async_callback(response.aclose)
-            await asyncio.gather(*(websocket.close(timeout=PATIENCE) for websocket in list(self._websockets)))
+            while self._responses:
+                ends.push_async_callback(self._responses.pop().aclose)
+            websockets, self._websockets = self._websockets, []
+            await asyncio.gather(*(websocket.close(timeout=PATIENCE) for websocket in websockets))
 
     async def __aenter__(self: _C) -> _C:
         await self.start_server()

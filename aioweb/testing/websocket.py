@@ -203,13 +203,12 @@ class TestWebSocket:
         if event.code == _ABNORMAL:  # never on the wire: wsproto says so at the end of the connection
             self._end(_ABNORMAL)
             return None
-        answers = self._protocol.state is ConnectionState.REMOTE_CLOSING
-        if answers:
+        if self._protocol.state is ConnectionState.REMOTE_CLOSING:
             try:
                 await self._octets.write(self._protocol.send(event.response()))
             except ConnectionError:
                 pass  # it has not waited for an answer
-        self._end(event.code, event.reason or "")
+        self._end(int(event.code), event.reason or "")
         return web.WSMessage(web.WSMsgType.CLOSE, self.close_code, self.close_reason)
 
     async def _next_event(self) -> Any:
