@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
+from copy import copy
 from typing import Any
 
 from aioweb import hdrs
@@ -36,8 +37,8 @@ _NOT_GIVEN: Any = object()
 class Response(StreamResponse):
     """A response that knows its content. Return it from a handler, that is all.
 
-    When it has been sent completely it is as good as new: the same object may answer further requests, unless it sets
-    cookies, which belong to one client, or its content is made while it is sent.
+    The same object may answer further requests, also while it still answers another one, unless it sets cookies, which
+    belong to one client, or its content is made while it is sent.
 
     Such content is made as fast as the client takes it. It has a Content-Length if its size is known, else it goes out
     in chunks, to HTTP/1.0 until the connection closes. If it fails before its first piece, the answer is a 500; if it
@@ -259,8 +260,12 @@ class Response(StreamResponse):
             self._check_free()
             await self._send_stream(self._stream, request.writer, request)
             return
-        await self.prepare(request)
-        await self._end()
+        response = self
+        if self._request is not None:  # the hooks or the compression for another client take a while
+            self._check_for_all()
+            response = copy(self)
+        await response.prepare(request)
+        await response._end()
 
     async def _send_stream(self, stream: StreamBody, writer: StreamWriter, request: RequestLike | None) -> None:
         """Send content while it is made; before it the head, if that was not sent: then `request` is given."""
@@ -302,8 +307,12 @@ class Response(StreamResponse):
 
     def _check_free(self) -> None:
         super()._check_free()
-        has_cookies = self._cookies or (self._headers is not None and hdrs.SET_COOKIE in self._headers)
-        if has_cookies and self._writer is not None:
+        if self._writer is not None:
+            self._check_for_all()
+
+    def _check_for_all(self) -> None:
+        """Refuse cookies: they were meant for the client that was answered before."""
+        if self._cookies or (self._headers is not None and hdrs.SET_COOKIE in self._headers):
             raise RuntimeError(f"{self!r} sets cookies and answered another request; make a response for each request")
 
     def _length(self, writer: StreamWriter) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import zlib
 from collections.abc import Callable
@@ -95,3 +96,21 @@ async def test_f6_a_stream_drops_its_content_length(serve) -> None:
     answer = await (await serve(app)).request("GET", "/")
     assert "Content-Length" not in answer.headers
     assert gzip.decompress(answer.body) == TEXT.encode()
+
+
+async def test_f20_a_shared_response_is_compressed_for_many_clients_at_once(serve) -> None:
+    content = b"compressible " * 10_000  # so much is compressed in a thread
+    shared = web.Response(body=content, content_type="text/plain")
+
+    async def handler(_: web.Request) -> web.Response:
+        return shared
+
+    app = web.Application(middlewares=[web.compress_middleware()])
+    app.router.add_get("/", handler)
+    address = await serve(app)
+    codings = ["gzip", "identity", "deflate"] * 5
+    unpack = {"gzip": gzip.decompress, "identity": bytes, "deflate": zlib.decompress}
+    answers = await asyncio.gather(*(address.request("GET", "/", f"Accept-Encoding: {coding}") for coding in codings))
+    for coding, answer in zip(codings, answers, strict=True):
+        assert (answer.status, answer.headers.get("Content-Encoding", "identity")) == (200, coding)
+        assert unpack[coding](answer.body) == content

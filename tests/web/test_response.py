@@ -327,23 +327,43 @@ async def test_f20_a_response_with_cookies_is_for_one_client() -> None:
         assert other.wire == b""
 
 
-async def test_f20_a_response_that_is_under_way_cannot_answer_another_request() -> None:
+async def test_f20_a_response_that_is_under_way_answers_another_request_as_well() -> None:
     gate = asyncio.Event()
 
     async def wait(request: Any, response: Any) -> None:
+        response.headers["X-Path"] = request.head.path
+        await gate.wait()
+
+    shared = Response(text="abc", headers={"X-Own": "1"})
+    first, last = FakeRequest(path="/first", hooks=[wait]), FakeRequest(path="/last", hooks=[wait])
+    tasks = [asyncio.ensure_future(sent(shared, request)) for request in (first, last)]
+    await asyncio.sleep(0)
+    middle = await sent(shared, FakeRequest())
+    gate.set()
+    await asyncio.gather(*tasks)
+    assert first.content == middle.content == last.content == b"abc"
+    assert ("X-Path", "/first") in first.fields
+    assert ("X-Path", "/last") in last.fields
+    assert ("X-Own", "1") in last.fields
+    assert not shared.prepared
+
+
+async def test_f20_a_response_with_cookies_that_is_under_way_cannot_answer_another_request() -> None:
+    gate = asyncio.Event()
+
+    async def set_cookie(request: Any, response: Any) -> None:
+        response.set_cookie("session", "secret")
         await gate.wait()
 
     shared = Response(text="abc")
-    first = FakeRequest(hooks=[wait])
-    task = asyncio.ensure_future(sent(shared, first))
+    task = asyncio.ensure_future(sent(shared, FakeRequest(hooks=[set_cookie])))
     await asyncio.sleep(0)
-    second = FakeRequest()
-    with pytest.raises(RuntimeError, match="answers another request"):
-        await sent(shared, second)
+    other = FakeRequest()
+    with pytest.raises(RuntimeError, match="sets cookies and answered another request"):
+        await sent(shared, other)
     gate.set()
     await task
-    assert first.content == b"abc"
-    assert second.wire == b""
+    assert other.wire == b""
 
 
 async def test_a_response_that_the_handler_ended_itself_is_not_sent_twice() -> None:
