@@ -44,6 +44,7 @@ class Peer:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+        self._is_closed = False
 
     async def send(self, data: bytes) -> None:
         """Send octets and wait until they have left."""
@@ -110,8 +111,9 @@ class Peer:
         return await self.until_closed() == b""
 
     def abort(self) -> None:
-        """Vanish with a reset."""
-        self.writer.transport.abort()
+        """Vanish with a reset. Nothing happens if it has closed already."""
+        if not self._is_closed:  # asyncio cannot abort a transport that was closed while it had something to send
+            self.writer.transport.abort()
 
     async def close(self) -> None:
         """Close the connection."""
@@ -120,6 +122,7 @@ class Peer:
             await self.writer.wait_closed()
         except (ConnectionError, ssl.SSLError):
             pass
+        self._is_closed = True
 
 
 class Address:
