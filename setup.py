@@ -59,6 +59,8 @@ setup(
             "brotli>=1.2",
             "backports.zstd>=1.0; python_version < '3.14'",
         ],
+        "gunicorn": ["gunicorn>=22"],
+        "reload": ["watchfiles>=0.21"],
         "testing": ["pytest>=8", "pytest-asyncio>=0.24", "httpx>=0.27", "wsproto>=1.2"],
     },
     entry_points={"pytest11": ["aioweb = aioweb.testing.plugin"]},

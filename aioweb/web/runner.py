@@ -207,7 +207,7 @@ def run_app(
     handle_signals: bool = True,
     reuse_address: bool | None = None,
     reuse_port: bool | None = None,
-    loop: asyncio.AbstractEventLoop | None = None,
+    loop: asyncio.AbstractEventLoop | Callable[[], asyncio.AbstractEventLoop] | None = None,
     **options: Any,
 ) -> None:
     """Serve an application until Ctrl-C or SIGTERM, then stop gracefully. Blocks.
@@ -225,14 +225,16 @@ def run_app(
         access_log: its logger; None for none. In debug mode it writes to stderr without further configuration.
         handle_signals: stop gracefully on SIGINT and SIGTERM.
         reuse_address, reuse_port: socket options; None leaves them to asyncio.
-        loop: the loop to run; by default a new one, which is closed at the end.
+        loop: the loop to run, which stays open; or what makes one (`uvloop.new_event_loop`), which is closed at the
+            end; by default asyncio does.
         options: for `app.make_handler`: keepalive_timeout, limits, handler_cancellation, access_log_format ...
 
     Raises OSError if an address cannot be had, and what the start of the application raises; then everything that did
     start is cleaned up.
     """
-    own_loop = loop is None
-    loop = loop if loop is not None else asyncio.new_event_loop()
+    own_loop = not isinstance(loop, asyncio.AbstractEventLoop)
+    if not isinstance(loop, asyncio.AbstractEventLoop):
+        loop = loop() if loop is not None else asyncio.new_event_loop()
     listeners = _Listeners(host, port, path, sock, ssl_context, backlog, reuse_address, reuse_port)
     runner_options = {"shutdown_timeout": shutdown_timeout, "handle_signals": handle_signals, "access_log": access_log}
     main = loop.create_task(_run(app, listeners, {**runner_options, **options}, print))

@@ -42,10 +42,10 @@ ORDER = {
     """),
 }
 FOUNDATION = {"_version", "hdrs", "log"}
-WINGS = words("worker asgi wsgi testing templates sessions toolbar signals settings schemas induction flask")
+WINGS = words("cli worker asgi wsgi testing templates sessions toolbar signals settings schemas induction flask")
 # Peers that a wing stands on: the test client is one of httpx, and its WebSockets are those of wsproto.
 PEERS_OF_WINGS = {("wing", "testing"): {"httpx", "wsproto"}}
-WING_ON_WING = {("toolbar", "templates"), ("induction", "templates"), ("flask", "templates")}
+WING_ON_WING = {("toolbar", "templates"), ("induction", "templates"), ("flask", "templates"), ("__main__", "cli")}
 DOORS = {"", "__main__"}
 
 PACKAGES = {
