@@ -32,7 +32,7 @@ MULTIPART: Final = "multipart/form-data"
 
 _BLOCK: Final = 262144
 """Bytes that a temporary file is given at once: a thread for less costs more than the writing."""
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @attrs.frozen(eq=False)
@@ -163,9 +163,10 @@ async def read_form(reader: MultipartReader, files: FormFiles) -> MultiDict[Form
         reader: of a multipart/form-data.
         files: gets the files, also if the reading fails.
 
-    Raises HTTPRequestEntityTooLarge for what passes `client_max_fields`, `form_field`, `form_file`, or a limit of the
-    reader; HTTPBadRequest for a part without a name, for text that is not of its charset, and what the reader raises;
-    HTTPInsufficientStorage when the disk is full.
+    Raises HTTPRequestEntityTooLarge for what passes `client_max_fields`, `form_field`, `form_file` or a limit of the
+    reader, and for parts that become more than `client_max_size` by undoing their codings; HTTPBadRequest for a part
+    without a name, for text that is not of its charset, and what the reader raises; HTTPInsufficientStorage when the
+    disk is full.
     """
     form = _FormReader(reader.limits, files)
     await form.read(reader, None)
@@ -179,6 +180,8 @@ class _FormReader:
         self.fields: MultiDict[FormField] = MultiDict()
         self._limits = limits
         self._files = files
+        # What was sent is bounded already; a part that is packed may become much more on the disk.
+        self._total = SizeLimit(limits.client_max_size, "a form")
         self._text = SizeLimit(limits.form_field, "the fields of a form that are no files")
         self._held = 0
 
@@ -199,7 +202,7 @@ class _FormReader:
                 self.fields.add(name, await self._read_text(part))
 
     async def _read_text(self, part: BodyPartReader) -> str:
-        data = b"".join([self._text.take(piece) async for piece in part])
+        data = b"".join([self._text.take(self._total.take(piece)) async for piece in part])
         return decode_text(data, part.get_charset("utf-8"))
 
     async def _read_file(self, part: BodyPartReader, name: str, filename: str) -> FileField:
@@ -208,7 +211,7 @@ class _FormReader:
         written: DiskFile | None = None
         file = io.BytesIO()
         async for piece in part:
-            file.write(limit.take(piece))
+            file.write(limit.take(self._total.take(piece)))
             if limit.size > room and file.tell() >= _BLOCK:
                 written = written or self._files.open()
                 await _in_thread(written.append, file.getbuffer())

@@ -155,12 +155,26 @@ async def test_a_form_that_is_packed_may_be_no_bomb(path: str, serve: Serve) -> 
 
 @pytest.mark.parametrize("path", ["/post", "/stream"])
 async def test_a_part_that_is_packed_may_be_no_bomb(path: str, serve: Serve) -> None:
-    address = await serve(application())
+    address = await serve(application(client_max_size=0))
     head = OPENED.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
     body = head + gzip.compress(bytes(64 * 2**20)) + b"\r\n--x--"
     answer = await address.request("POST", path, "Content-Type: multipart/form-data; boundary=x", body=body)
     assert answer.status == 413
     assert b"decoding_ratio" in answer.body
+
+
+async def test_files_that_are_packed_make_no_form_larger_than_its_limit(serve: Serve) -> None:
+    # 64 KiB of what cannot be packed for each MiB: 16 times larger is what text becomes, and no bomb.
+    fair = b"".join(os.urandom(2**16) + bytes(15 * 2**16) for _ in range(3))
+    head = OPENED.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
+    part = head + gzip.compress(fair) + b"\r\n"
+    address = await serve(application())
+    line = "Content-Type: multipart/form-data; boundary=x"
+    assert (await address.request("POST", "/post", line, body=part + b"--x--")).body == b"1"
+    answer = await address.request("POST", "/post", line, body=part + part + b"--x--")
+    assert answer.status == 413
+    assert answer.body == b"413: a form may have at most %d bytes" % LARGE
+    assert (await address.request("POST", "/stream", line, body=part + part + b"--x--")).body == b"2"
 
 
 # -- the ends of forms that have files ---------------------------------------------------------------------------------

@@ -343,6 +343,15 @@ async def test_a_full_disk_that_is_noticed_late_does_not_disturb_the_end(monkeyp
     await finish(request)
 
 
+async def test_a_file_beyond_what_the_file_system_takes_is_a_507(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> BinaryIO:
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", fail)
+    with pytest.raises(HTTPInsufficientStorage):
+        await post(*sizes(1000), form_memory=0).post()
+
+
 async def test_another_error_of_the_disk_is_an_error_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> BinaryIO:
         raise OSError(errno.EACCES, "no")
