@@ -56,11 +56,14 @@ class Outbox:
 
         Raises WebSocketClosed if the WebSocket is closed or closing, and what `encode` raises.
         """
-        ground = self._ground
-        if not ground.sendable:
+        if self._encoding is None and (len(data) < _OFF_LOOP or compress is False or self._ground.deflate is None):
+            try:
+                return self.put(encode(data, compress))
+            except RuntimeError:
+                if self._ground.sendable:
+                    raise
+        if not self._ground.sendable:
             raise self._too_late()
-        if self._encoding is None and (ground.deflate is None or compress is False or len(data) < _OFF_LOOP):
-            return self.put(encode(data, compress=compress))
         task = self._encoding = self._loop.create_task(self._send_later(self._encoding, encode, data, compress))
         task.add_done_callback(self._sent_later)
         return _Sent(self, task)
@@ -91,7 +94,7 @@ class Outbox:
         octets = b""
         try:
             if self._ground.sendable:
-                octets = await self._loop.run_in_executor(None, lambda: encode(data, compress=compress))
+                octets = await self._loop.run_in_executor(None, encode, data, compress)
         except RuntimeError:
             if self._ground.sendable:
                 raise

@@ -353,9 +353,15 @@ class StreamWriter:
 
     def put(self, octets: bytes) -> Awaitable[None]:
         """Send octets of the other protocol; small ones are gathered until the turn of the loop ends."""
-        channel = self._open()
-        self._put(channel, octets)
-        return channel.flow.drain()
+        channel = self.channel
+        if channel is None or channel.flow.lost:
+            channel = self._open()
+        if self._gathered is None or self._gathered_size + len(octets) >= _GATHER:
+            self._put(channel, octets)
+        else:
+            self._gathered.append(octets)
+            self._gathered_size += len(octets)
+        return channel.flow.drain() if channel.flow.writing_paused else DRAINED
 
     @property
     def gathered_size(self) -> int:

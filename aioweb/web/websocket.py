@@ -292,7 +292,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         A receiver that is cancelled has lost nothing. Raises asyncio.TimeoutError after `timeout` seconds without a
         message, RuntimeError before `prepare`, if another task receives, and for the fifth time after the end.
         """
-        session = self._live("receive()")
+        session = self._session or self._live("receive()")
         event = session.receive_nowait()
         if event is None:
             event = await session.receive(self._receive_timeout if timeout is None else timeout)
@@ -351,17 +351,19 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
 
         Raises TypeError for anything but str, RuntimeError before `prepare`, WebSocketClosed after the end.
         """
-        session = self._live("send_str()")
+        session = self._session or self._live("send_str()")
         if not isinstance(data, str):
             raise TypeError(f"data argument must be str ({type(data)!r})")
-        return self._sent(session.outbox.send(session.ground.send_text, data, compress), _TEXT, data)
+        sent = session.outbox.send(session.ground.send_text, data, compress)
+        return self._tell_sent(sent, _TEXT, data) if self._observers.websocket_message else sent
 
     def send_bytes(self, data: bytes | bytearray | memoryview, compress: bool | None = None) -> Awaitable[None]:
         """Send a binary message; like `send_str`. TypeError for anything but bytes, bytearray and memoryview."""
-        session = self._live("send_bytes()")
-        if not isinstance(data, bytes | bytearray | memoryview):
+        session = self._session or self._live("send_bytes()")
+        if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data argument must be byte-ish ({type(data)!r})")
-        return self._sent(session.outbox.send(session.ground.send_binary, bytes(data), compress), _BINARY, data)
+        sent = session.outbox.send(session.ground.send_binary, bytes(data), compress)
+        return self._tell_sent(sent, _BINARY, data) if self._observers.websocket_message else sent
 
     def send_json(
         self, data: Any, compress: bool | None = None, *, dumps: Callable[[Any], str] = json.dumps
@@ -375,7 +377,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         """`send_json` for a `dumps` that gives bytes of UTF-8, such as that of orjson."""
         session = self._live("send_json_bytes()")
         text = dumps(data)
-        return self._sent(session.outbox.send(session.ground.send_text, text, compress), _TEXT, text)
+        return self._tell_sent(session.outbox.send(session.ground.send_text, text, compress), _TEXT, text)
 
     def send_frame(self, message: bytes, opcode: WSMsgType, compress: bool | None = None) -> Awaitable[Any]:
         """Send a whole message of this type: TEXT (bytes of UTF-8), BINARY, PING or PONG.
@@ -390,7 +392,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
             raise ValueError(f"send_frame() sends TEXT, BINARY, PING and PONG, not {opcode!r}")
         session = self._live("send_frame()")
         send = session.ground.send_text if opcode is _TEXT else session.ground.send_binary
-        return self._sent(session.outbox.send(send, message, compress), opcode, message)
+        return self._tell_sent(session.outbox.send(send, message, compress), opcode, message)
 
     def ping(self, message: str | bytes = b"") -> SentPing:
         """Send a ping of at most 125 bytes. What awaiting it gives may be awaited for the pong, and gives the seconds.
@@ -403,10 +405,10 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         """Send a pong nobody asked for, of at most 125 bytes; raises what `ping` raises."""
         return self._live("pong()").send_pong(_as_octets(message))
 
-    def _sent(self, awaitable: Awaitable[None], kind: WSMsgType, data: Any) -> Awaitable[None]:
+    def _tell_sent(self, sent: Awaitable[None], kind: WSMsgType, data: Any) -> Awaitable[None]:
         for notify in self._observers.websocket_message:
             notify(self._opened, self, WSMessage(kind, data), True)
-        return awaitable
+        return sent
 
     def write(self, data: Any) -> NoReturn:
         """Raises RuntimeError: a WebSocket sends messages."""

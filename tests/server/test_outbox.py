@@ -88,9 +88,9 @@ async def test_large_messages_are_compressed_in_a_thread_and_stay_in_order() -> 
     async def play(session: WebSocketSession) -> None:
         encode = session.ground.send_text
 
-        def noting(data: str, **options: Any) -> bytes:
+        def noting(data: str, compress: bool | None) -> bytes:
             threads.append(threading.current_thread().name)
-            return encode(data, **options)
+            return encode(data, compress)
 
         session.outbox.send(noting, LARGE + "1")
         session.outbox.send(noting, "small")
@@ -137,10 +137,10 @@ async def test_nothing_follows_a_close_frame() -> None:
     ends: list[BaseException] = []
 
     async def play(session: WebSocketSession) -> None:
-        def slow(data: str, **options: Any) -> bytes:
+        def slow(data: str, compress: bool | None) -> bytes:
             loop.call_soon_threadsafe(begun.set)
             assert go.wait(5)
-            return session.ground.send_text(data, **options)
+            return session.ground.send_text(data, compress)
 
         sent = session.outbox.send(slow, LARGE)
         session.outbox.send(session.ground.send_text, "dropped, and behind it")

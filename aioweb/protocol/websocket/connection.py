@@ -366,7 +366,7 @@ class WebSocketConnection:
 
     # -- what goes out ---------------------------------------------------------------------------------------------
 
-    def send_text(self, data: str | bytes, *, compress: bool | None = None) -> bytes:
+    def send_text(self, data: str | bytes, compress: bool | None = None) -> bytes:
         """The octets of a text message.
 
         Args:
@@ -385,7 +385,7 @@ class WebSocketConnection:
             raise TypeError(f"a text message is str, not {type(data).__name__}")
         return self._send_message(_TEXT_FRAME, data, compress)
 
-    def send_binary(self, data: bytes | bytearray | memoryview, *, compress: bool | None = None) -> bytes:
+    def send_binary(self, data: bytes | bytearray | memoryview, compress: bool | None = None) -> bytes:
         """The octets of a binary message; like `send_text`."""
         return self._send_message(_BINARY_FRAME, as_octets(data), compress)
 
