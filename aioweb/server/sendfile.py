@@ -116,6 +116,25 @@ def read_block(file: SeekableFile, offset: int, count: int) -> bytes:
     return file.read(count)
 
 
+async def read_in_thread(read: Callable[[int, int], bytes], offset: int, left: int) -> bytes:
+    """Read a block of the `left` octets that are still owed, from `offset` on: `read(offset, size)`, in a thread.
+
+    Who is cancelled meanwhile goes on when the thread is done: he is about to close the file, and the descriptor that
+    the thread reads from could be the one of the next connection by then.
+
+    Raises EOFError if the file ends here, and what `read` raises.
+    """
+    reading = asyncio.get_running_loop().run_in_executor(None, read, offset, min(left, BLOCK))
+    try:
+        block = await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        await asyncio.wait([reading])
+        raise
+    if not block:
+        raise EOFError(f"the file ends at {offset}, {left} bytes before the announced end")
+    return block
+
+
 def advise(file: io.FileIO, offset: int, count: int) -> None:
     """Tell the kernel that this part of a file is about to be sent, so that it is read ahead. It may block a little."""
     if hasattr(os, "posix_fadvise"):

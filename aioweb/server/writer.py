@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Iterable
+from functools import partial
 from typing import Any, Protocol
 
 from aioweb.protocol.connection import Connection
@@ -19,7 +20,7 @@ from aioweb.server.clock import Clock
 from aioweb.server.errorpage import ErrorPage
 from aioweb.server.flow import DRAINED, NEXT_TURN, ClientDisconnectedError, Flow
 from aioweb.server.observe import Observers
-from aioweb.server.sendfile import BLOCK, KernelCopy, SeekableFile, read_block
+from aioweb.server.sendfile import KernelCopy, SeekableFile, read_block, read_in_thread
 from aioweb.server.tunnel import Tunnel
 
 _GATHER = 65536
@@ -311,21 +312,19 @@ class StreamWriter:
                 self._flush()
                 await copy.send(offset, count, channel.write)
             else:
-                await self._send_blocks(channel.loop, file, offset, count)
+                await self._send_blocks(file, offset, count)
         except BaseException:
             channel.abort()
             raise
         finally:
             self.body_size += copy.sent if copy is not None else 0
 
-    async def _send_blocks(self, loop: asyncio.AbstractEventLoop, file: SeekableFile, offset: int, count: int) -> None:
-        end = offset + count
-        while offset < end:
-            block = await loop.run_in_executor(None, read_block, file, offset, min(end - offset, BLOCK))
-            if not block:
-                raise EOFError(f"the file ends at {offset}, {end - offset} bytes before the announced end")
+    async def _send_blocks(self, file: SeekableFile, offset: int, count: int) -> None:
+        read = partial(read_block, file)
+        while count:
+            block = await read_in_thread(read, offset, count)
             await self.write(block)
-            offset += len(block)
+            offset, count = offset + len(block), count - len(block)
 
     def drain(self) -> Awaitable[None]:
         """Hand over what was gathered; the awaitable waits until the client has taken enough."""

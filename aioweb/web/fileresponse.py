@@ -9,7 +9,6 @@ That a file is missing or must not be read is an answer here (404, 403), too: it
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import io
 import os
@@ -31,7 +30,7 @@ from aioweb.protocol.conditional import (
 )
 from aioweb.protocol.disposition import format_disposition
 from aioweb.protocol.fields import format_http_date
-from aioweb.server.sendfile import BLOCK
+from aioweb.server.sendfile import read_in_thread
 from aioweb.server.writer import StreamWriter
 from aioweb.web.compression import CodedWriter
 from aioweb.web.filetypes import guess_type
@@ -257,14 +256,11 @@ async def _send_range(writer: StreamWriter, source: Source, part: ByteRange) -> 
 
 async def _send_coded(coder: CodedWriter, source: Source, part: ByteRange) -> None:
     """What is compressed on its way passes through this process: it is read and compressed off the loop."""
-    loop = asyncio.get_running_loop()
-    offset, end = part.offset, part.offset + part.size
-    while offset < end:
-        block = await loop.run_in_executor(None, source.read, offset, min(end - offset, BLOCK))
-        if not block:
-            raise EOFError(f"the file ends at {offset}, {end - offset} bytes before the announced end")
+    offset, left = part.offset, part.size
+    while left:
+        block = await read_in_thread(source.read, offset, left)
         await coder.write_large(block)
-        offset += len(block)
+        offset, left = offset + len(block), left - len(block)
 
 
 def content_disposition(kind: str, *, filename: str | None = None) -> str:

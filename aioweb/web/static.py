@@ -24,6 +24,7 @@ from yarl import URL
 
 from aioweb import hdrs
 from aioweb.protocol.fields import parse_accept
+from aioweb.server.sendfile import read_in_thread
 from aioweb.web.exceptions import HTTPMovedPermanently, HTTPNotFound
 from aioweb.web.fileresponse import CHUNK_SIZE, FileResponse, explain, wants_content
 from aioweb.web.folder import Folder, split_path
@@ -276,10 +277,11 @@ class StaticResource(PrefixResource):
                 if isinstance(piece, bytes):
                     await response.write(piece)
                     continue
-                end = piece.offset + piece.size
-                for start in range(piece.offset, end, self._chunk_size):
-                    size = min(self._chunk_size, end - start)
-                    await response.write(await request.loop.run_in_executor(None, source.read, start, size))
+                offset, left = piece.offset, piece.size
+                while left:
+                    block = await read_in_thread(source.read, offset, min(left, self._chunk_size))
+                    await response.write(block)
+                    offset, left = offset + len(block), left - len(block)
             await response.write_eof()
             return response
         finally:

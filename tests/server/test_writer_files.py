@@ -8,6 +8,7 @@ import gzip
 import io
 import os
 import ssl
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -255,6 +256,38 @@ async def test_more_than_announced_is_refused_and_not_sent(serve: Serve, file: B
     assert isinstance(steps.error, RuntimeError)
     assert "1 bytes more than the announced" in str(steps.error)
     assert len(octets.partition(b"\r\n\r\n")[2]) < SIZE
+
+
+async def test_a_file_is_let_go_when_no_thread_reads_it_any_more(serve: Serve) -> None:
+    reading, disk, told = threading.Event(), threading.Event(), []
+
+    class SlowFile(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            reading.set()
+            disk.wait(5.0)
+            told.append("read")
+            return super().read(size)
+
+    async def step(writer: StreamWriter) -> None:
+        try:
+            await sending(SlowFile(CONTENT))(writer)
+        finally:
+            told.append("let go")
+
+    steps = Steps(step)
+    peer = await (await serve(Server(steps, handler_cancellation=True))).connect()
+    await peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await asyncio.to_thread(reading.wait, 5.0)
+    peer.writer.transport.abort()
+    assert steps.writer is not None
+    while steps.writer.transport is not None:
+        await asyncio.sleep(0)
+    for _ in range(5):
+        await asyncio.sleep(0)  # the cancellation has been thrown
+    disk.set()
+    await steps.ended.wait()
+    assert isinstance(steps.error, asyncio.CancelledError)
+    assert told == ["read", "let go"]
 
 
 async def test_a_file_before_the_head_is_refused(serve: Serve, file: BinaryIO) -> None:
