@@ -21,7 +21,7 @@ import attrs
 import pytest
 from multidict import CIMultiDict
 
-pytest_plugins = ["aioweb.testing.plugin"]
+pytest_plugins = ["aioweb.testing.plugin", "pytester"]
 
 PATIENCE = 5.0
 """Seconds after which a test that waits for a peer has failed."""

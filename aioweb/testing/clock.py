@@ -1,9 +1,17 @@
-"""advance_time: minutes that pass at once, for what waits on the event loop's clock."""
+"""The time of a test.
+
+advance_time    minutes that pass at once, for what waits on the event loop's clock
+in_real_time    how long the test itself waits: its patience is not what passes there
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+import time
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+_T = TypeVar("_T")
 
 _STEP: Final = 0.05  # a server's clock counts no more than this of a stalled loop's time as served
 _TURNS: Final = 3  # of the loop in each step: what a timer wakes is to go on, and to wait again
@@ -30,8 +38,9 @@ async def advance_time(seconds: float) -> None:
             assert await connection.read() == b""       # nothing was asked: it was closed after 10 seconds
 
     What waits by the loop sees it: `asyncio.sleep`, timeouts, `call_later`, all deadlines of the server. What asks the
-    machine does not: `time.time()`, dates, sockets, threads. So it is for servers in memory. Time passes in steps of
-    0.05 seconds, and what wakes more often is late. Between the calls it passes as ever, and the loop stays ahead.
+    machine does not: `time.time()`, dates, sockets, threads. So it is for servers in memory; the timeouts of their
+    clients, which are there for tests that hang, do not see it either. Time passes in steps of 0.05 seconds, and what
+    wakes more often is late. Between the calls it passes as ever, and the loop stays ahead.
 
     Raises ValueError for a negative time, RuntimeError where the loop's clock cannot be replaced: uvloop.
     """
@@ -40,11 +49,10 @@ async def advance_time(seconds: float) -> None:
     loop = asyncio.get_running_loop()
     clock = loop.time
     if not isinstance(clock, _AdvancedClock):
+        if not isinstance(loop, asyncio.BaseEventLoop):
+            raise RuntimeError(f"the clock of {type(loop).__module__} cannot be put forward: use asyncio's")
         clock = _AdvancedClock(loop)
-        try:
-            loop.time = clock  # type: ignore[method-assign]
-        except AttributeError:
-            raise RuntimeError(f"the clock of {type(loop).__module__} cannot be put forward: use asyncio's") from None
+        loop.time = clock  # type: ignore[method-assign]
     end = clock.ahead + seconds
     while clock.ahead < end:
         clock.ahead = min(clock.ahead + _STEP, end)
@@ -52,3 +60,25 @@ async def advance_time(seconds: float) -> None:
             await asyncio.sleep(0)
     for _ in range(_LAST_TURNS):
         await asyncio.sleep(0)
+
+
+async def in_real_time(coro: Coroutine[Any, Any, _T], timeout: float | None) -> _T:
+    """Await `coro` for `timeout` seconds at most, whatever `advance_time` does; None is for ever.
+
+    Raises asyncio.TimeoutError; then, and if it is cancelled itself, `coro` was cancelled.
+    """
+    if timeout is None:
+        return await coro
+    task = asyncio.ensure_future(coro)
+    end = time.monotonic() + timeout
+    try:
+        while not task.done():
+            left = end - time.monotonic()
+            if left <= 0:
+                raise asyncio.TimeoutError
+            await asyncio.wait([task], timeout=left)
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])

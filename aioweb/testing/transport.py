@@ -9,6 +9,7 @@ from typing import Any
 import httpcore
 import httpx
 
+from aioweb.testing.clock import in_real_time
 from aioweb.testing.memory import MemoryClient
 
 
@@ -18,13 +19,13 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         try:
-            return await asyncio.wait_for(self._client.read(max_bytes), timeout)
+            return await in_real_time(self._client.read(max_bytes), timeout)
         except asyncio.TimeoutError:
             raise httpcore.ReadTimeout("the server has not answered in time") from None
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         try:
-            await asyncio.wait_for(self._client.write(buffer), timeout)
+            await in_real_time(self._client.write(buffer), timeout)
         except asyncio.TimeoutError:
             raise httpcore.WriteTimeout("the server has not read in time") from None
         except ConnectionResetError as error:

@@ -29,6 +29,7 @@ from wsproto.extensions import PerMessageDeflate
 from wsproto.utilities import RemoteProtocolError
 
 from aioweb import web
+from aioweb.testing.clock import in_real_time
 from aioweb.testing.server import BaseTestServer
 
 _T = TypeVar("_T")
@@ -290,7 +291,7 @@ class TestWebSocket:
         self._octets.close()
 
     async def _in_time(self, coro: Coroutine[Any, Any, _T], timeout: float | None = None) -> _T:
-        return await asyncio.wait_for(coro, self._timeout if timeout is None else timeout)
+        return await in_real_time(coro, self._timeout if timeout is None else timeout)
 
     async def __aenter__(self) -> TestWebSocket:
         return self

@@ -14,6 +14,7 @@ from aioweb.protocol.connection import Connection
 from aioweb.protocol.events import Data, EndOfMessage, RequestHead
 from aioweb.protocol.limits import Limits
 from aioweb.server.clock import NEVER, Clock
+from aioweb.server.contract import Handler
 from aioweb.server.decoding import undo_codings
 from aioweb.server.flow import ClientDisconnectedError, Flow
 from aioweb.server.server import Server
@@ -32,6 +33,7 @@ class _RunningLoop:
         return getattr(asyncio.get_running_loop(), name)
 
 
+_NO_HANDLER: Final = cast(Handler, None)  # the server is asked for its settings, and serves nothing
 _RUNNING_LOOP: Final = cast(asyncio.AbstractEventLoop, _RunningLoop())
 
 
@@ -72,10 +74,6 @@ class _Detached:
         return self.ground.take_rest()
 
 
-async def _unserved(head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
-    raise AssertionError("nothing is served here")
-
-
 def detached_request(
     octets: bytes,
     transport: asyncio.Transport,
@@ -105,7 +103,7 @@ def detached_request(
     body = content if content is not None else _read_content(ground, head, limits)
     if ground.buffer:
         raise ValueError(f"{len(ground.buffer)} octets follow the request")
-    server = Server(_unserved, limits=limits, **options)
+    server = Server(_NO_HANDLER, limits=limits, **options)
     if server.auto_decompress and body is not EMPTY_BODY:
         body = undo_codings(body, head.fields, limits)
     return Request(head, body, StreamWriter(_Detached(ground, transport, server), head), limits)

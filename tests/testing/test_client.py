@@ -316,6 +316,9 @@ async def test_tls_is_asked_on_a_socket() -> None:
         socket = await client.ws_connect("/echo")
         await socket.send_str("hi")
         assert await socket.receive_str() == "hi"
+    async with TestClient(server) as client:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await client.ws_connect("/echo")
 
 
 async def test_the_signals_of_the_application_are_sent() -> None:

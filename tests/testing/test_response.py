@@ -76,6 +76,12 @@ async def test_a_client_that_goes_ends_the_events(client: TestClient) -> None:
     assert answer.httpx.is_closed
 
 
+async def test_an_answer_is_released_by_with(client: TestClient) -> None:
+    async with await client.get("/stream") as answer:
+        assert not answer.httpx.is_closed
+    assert answer.httpx.is_closed
+
+
 @pytest.mark.parametrize("release", ["release", "close"])
 async def test_what_was_released_cannot_be_read(release: str, client: TestClient) -> None:
     answer = await client.get("/stream")

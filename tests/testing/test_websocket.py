@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -173,6 +176,43 @@ async def test_a_stop_of_the_server_is_told(client: TestClient) -> None:
     closing = asyncio.create_task(client.server.close(check_tasks=False))
     assert await ws.receive() == web.WSMessage(web.WSMsgType.CLOSE, 1001, ws.close_reason)
     await closing
+
+
+async def test_it_may_be_closed_from_several_sides(client: TestClient) -> None:
+    ws = await client.ws_connect("/echo")
+    assert await asyncio.gather(ws.close(), ws.close()) == [True, True]
+    assert ws.close_code == 1000
+
+
+async def after_the_handshake(aioweb_client: Any, in_memory: bool, act: Callable[[Any], None]) -> TestWebSocket:
+    async def handler(request: web.BaseRequest) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        await ws.drain()
+        act(request.transport)
+        return ws
+
+    client = await aioweb_client(RawTestServer(handler, in_memory=in_memory))
+    return await client.ws_connect("/")
+
+
+async def test_a_server_need_not_wait_for_the_answer_to_its_close(aioweb_client: Any) -> None:
+    def close_and_go(transport: Any) -> None:
+        transport.write(b"\x88\x02\x03\xe9")
+        transport.abort()
+
+    ws = await after_the_handshake(aioweb_client, True, close_and_go)
+    assert await ws.receive() == web.WSMessage(web.WSMsgType.CLOSE, 1001, "")
+
+
+async def test_a_reset_is_no_close(aioweb_client: Any) -> None:
+    def reset(transport: Any) -> None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+    ws = await after_the_handshake(aioweb_client, False, reset)
+    assert (await ws.receive()).type is web.WSMsgType.CLOSED
+    assert ws.close_code == 1006
 
 
 async def test_close_of_the_client_closes_what_is_open(client: TestClient, room: Room) -> None:
