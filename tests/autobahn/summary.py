@@ -17,10 +17,10 @@ def main() -> int:
     """Read the report that the command line names."""
     (cases,) = json.loads(pathlib.Path(sys.argv[1]).read_text("utf-8")).values()
     verdicts = {name: {case["behavior"], case["behaviorClose"]} for name, case in cases.items()}
-    print(len(cases), "cases:", dict(Counter(" ".join(sorted(found)) for found in verdicts.values())))
-    for name, found in verdicts.items():
-        if found != {"OK"}:
-            print(name, *sorted(found))
+    counts = Counter(" ".join(sorted(found)) for found in verdicts.values())
+    lines = [f"{len(cases)} cases: {dict(counts)}"]
+    lines += [f"{name}: {' '.join(sorted(found))}" for name, found in verdicts.items() if found != {"OK"}]
+    sys.stdout.write("\n".join([*lines, ""]))
     return 1 if any(found - FINE for found in verdicts.values()) else 0
 
 
