@@ -23,7 +23,7 @@ pytest.importorskip("sphinx", reason="Sphinx is installed from Python 3.11 on")
 pytest.importorskip("myst_parser")
 
 ROOT = Path(__file__).resolve().parents[2]
-FLOORS = ("aioweb.protocol", "aioweb.server")
+FLOORS = ("aioweb.protocol", "aioweb.server", "aioweb.testing")
 ROOF = "aioweb.web"
 
 

@@ -5,6 +5,9 @@ Each set-up is a project of its own, whose pytest finds our plugin by its entry 
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 APP = """
@@ -104,6 +107,14 @@ def test_the_fixtures_work_under(set_up: str, pytester: pytest.Pytester) -> None
     pytester.makepyfile(test_it=f"{APP}\n{fixture}\n{mark}\n{backend}\n{TESTS}")
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
     done.assert_outcomes(passed=7)
+
+
+def test_the_tests_of_the_guide_pass(pytester: pytest.Pytester) -> None:
+    guide = (Path(__file__).parents[2] / "docs/howto/test-a-handler.md").read_text("utf-8")
+    pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
+    pytester.makepyfile(test_it="\n".join(re.findall(r"^```python\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)))
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error")
+    done.assert_outcomes(passed=9)
 
 
 STAND_IN = """

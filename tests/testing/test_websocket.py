@@ -45,10 +45,10 @@ async def test_the_handshake_carries_what_is_given(client: TestClient) -> None:
         assert ws.headers["Server"] == "aioweb"
         await ws.send_str("cookies")
         assert await ws.receive_json() == {"x": "1", "origin": "http://a"}
-    ws = await client.ws_connect("/echo")
-    assert ws.protocol is None
-    await ws.send_str("cookies")
-    assert await ws.receive_json() == {"user": "ann", "origin": None}
+    async with await client.ws_connect("/echo") as ws:
+        assert ws.protocol is None
+        await ws.send_str("cookies")
+        assert await ws.receive_json() == {"user": "ann", "origin": None}
 
 
 async def test_a_refusal_tells_the_answer(client: TestClient) -> None:
