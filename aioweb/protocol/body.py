@@ -31,6 +31,9 @@ _END: Final = EndOfMessage()
 class BodyReader(Protocol):
     """What the connection needs of a reader."""
 
+    remaining: int
+    """Octets of content that are known to follow what was read: of chunked content those of the chunk."""
+
     def read(self, buffer: bytes | bytearray) -> tuple[Data | EndOfMessage | Wait, int]:
         """The next event, or NEED_DATA, and how many octets at the front of `buffer` it has taken."""
 
@@ -68,12 +71,12 @@ class ChunkedReader:
     each other; `read` runs them until one of them takes nothing.
     """
 
-    __slots__ = ("_checked", "_error", "_extensions", "_in_chunk", "_limits", "_remaining", "_trailers")
+    __slots__ = ("_checked", "_error", "_extensions", "_in_chunk", "_limits", "_trailers", "remaining")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._in_chunk = False
-        self._remaining = 0
+        self.remaining = 0
         self._checked = 0
         self._extensions = 0
         self._trailers: LineScan | None = None
@@ -111,9 +114,9 @@ class ChunkedReader:
         self._extensions += len(extensions)
         if self._extensions > self._limits.chunk_extensions:
             raise ContentTooLarge(f"more than {self._limits.chunk_extensions} bytes of chunk extensions")
-        self._remaining = int(size, 16)
+        self.remaining = int(size, 16)
         self._checked = 0
-        if self._remaining:
+        if self.remaining:
             self._in_chunk = True
         else:
             self._trailers = LineScan(section_start=0)
@@ -135,11 +138,11 @@ class ChunkedReader:
 
     def _read_chunk(self, buffer: bytes | bytearray, at: int, parts: list[bytes]) -> int:
         """Take octets of a chunk and then its CRLF; returns where the next step begins, `at` if they are not here."""
-        if self._remaining:
-            end = min(len(buffer), at + self._remaining)
+        if self.remaining:
+            end = min(len(buffer), at + self.remaining)
             if end > at:
                 parts.append(bytes(buffer[at:end]))
-            self._remaining -= end - at
+            self.remaining -= end - at
             return end
         if self._limits.chunk_line >= 16:
             at = _read_more_chunks(buffer, at, parts)

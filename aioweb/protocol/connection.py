@@ -220,6 +220,14 @@ class Connection:
         )
 
     @property
+    def leaves_much(self) -> bool:
+        """More of the request is still to come than anybody reads to save the connection: `Limits.lingering_bytes`.
+
+        Who is not told that the connection closes might send the next request into it.
+        """
+        return self._reader is not None and self._reader.remaining - len(self.buffer) > self._limits.lingering_bytes
+
+    @property
     def response_started(self) -> bool:
         """The head of the final response was sent."""
         return self._sending is not Sending.IDLE
@@ -250,7 +258,7 @@ class Connection:
         Raises RuntimeError after the response has started.
         """
         length = len(content) if status != 205 else 0
-        framing = self._frame(status, length, keep_alive, False)
+        framing = self._frame(status, length, keep_alive and (self._reader is None or not self.leaves_much), False)
         octets = encode_response_head(status, reason, fields, framing, length)
         try:
             self._sending = SENDING_MOVES[self._sending, Move.SWITCH if framing.switches else _WHOLE]
@@ -367,5 +375,7 @@ class Connection:
             raise self._illegal_move(move) from None
 
     def _illegal_move(self, move: Move) -> RuntimeError:
-        why = "; it has begun, and no other can replace it" if move in (Move.HEAD, Move.WHOLE, Move.SWITCH) else ""
+        why = ""
+        if move in (Move.HEAD, Move.WHOLE, Move.SWITCH):
+            why = "; no other can replace it: the handler is to return the response that it has begun"
         return RuntimeError(f"{move.name} of a response that is {self._sending.name}{why}")

@@ -196,12 +196,12 @@ class StreamWriter:
             body: the content; left out where none may be sent (HEAD, 204, 205, 304).
             close: the connection is not to persist.
         """
-        if len(body) > _GATHER:
-            self.send_head(status, reason, fields, len(body), close=close)
-            return self.write_eof(body)
         channel = self.channel
         if channel is None:
             raise ClientDisconnectedError("the exchange is over")
+        if len(body) > _GATHER:
+            self.send_head(status, reason, fields, len(body), close=close or channel.ground.leaves_much)
+            return self.write_eof(body)
         octets = channel.ground.send_response(status, reason, fields, body, channel.persistent and not close)
         self.status = status
         framing = channel.ground.framing

@@ -107,3 +107,18 @@ async def test_a_field_that_is_no_text_is_named(serve: Serve, caplog: pytest.Log
     address = await serve(app)
     assert (await address.request("GET", "/")).status == 500
     assert "field X-Count" in caplog.text
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+async def test_an_answer_to_content_that_nobody_reads_says_that_the_connection_closes(serve: Serve, size: int) -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        return web.Response(status=403, body=bytes(size))
+
+    app = web.Application()
+    app.router.add_post("/", refuse)
+    peer = await (await serve(app)).connect()
+    for length, told in ((100, None), (2**20, "close")):
+        await peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % length)
+        answer = await peer.response()
+        assert (answer.status, len(answer.body), answer.headers.get("Connection")) == (403, size, told)
+        await peer.send(bytes(100))

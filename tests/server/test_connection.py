@@ -253,9 +253,23 @@ async def test_the_rest_of_content_is_drained_and_the_connection_used_again() ->
     await wire.end_server()
 
 
-async def test_too_long_a_rest_of_content_ends_the_connection_softly() -> None:
+async def test_a_client_whose_content_will_not_be_drained_is_told_so() -> None:
+    for length, told in ((1000, False), (1001, True)):
+        wire = Wire(limits=Limits(lingering_bytes=1000))
+        await wire.ask(POST % length)
+        assert wire.statuses == [200]
+        assert (b"Connection: close" in wire.sent) is told
+        assert wire.connection.phase is (Phase.LINGERING if told else Phase.DRAINING)
+        wire.end()
+        await wire.end_server()
+
+
+@pytest.mark.parametrize(
+    "head", [POST % 5000, b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1388\r\n"]
+)
+async def test_too_long_a_rest_of_content_ends_the_connection_softly(head: bytes) -> None:
     wire = Wire(limits=Limits(lingering_bytes=1000))
-    await wire.ask(POST % 5000)
+    await wire.ask(head)
     await wire.ask(b"x" * 1001)
     assert wire.connection.phase is Phase.LINGERING
     assert wire.transport.eof_written
