@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from tests.functional.processes import DEADLINE
+from tests.functional.processes import DEADLINE, is_alive
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -43,8 +43,10 @@ class Load:
                 writer.close()
 
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Requests on one connection, until the server wants no more of them."""
-        while not self.ending:
+        """Requests on one connection, until the server wants no more of them, or it was enough."""
+        for _ in range(50):
+            if self.ending:
+                return
             await asyncio.sleep(0)
             if reader.at_eof():
                 return  # closed between two requests: nothing was asked
@@ -59,18 +61,20 @@ class Load:
 
     async def more(self, count: int = 200) -> None:
         """Wait for so many further answers."""
-        end = asyncio.get_running_loop().time() + DEADLINE
         wanted = self.answers + count
-        while self.answers < wanted:
-            assert asyncio.get_running_loop().time() < end, f"nobody answers: {self.failures}"
+        await self.until(lambda: self.answers >= wanted)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for what comes about under load."""
+        end = asyncio.get_running_loop().time() + DEADLINE
+        while not condition():
+            assert asyncio.get_running_loop().time() < end, f"{self.answers} by {self.pids}, {self.failures}"
             await asyncio.sleep(0.005)
 
-    async def answered_by_others_than(self, pids: set[int], count: int = 1) -> None:
-        """Wait until `count` processes beside these have answered."""
-        end = asyncio.get_running_loop().time() + DEADLINE
-        while len(self.pids - pids) < count:
-            assert asyncio.get_running_loop().time() < end, f"no new process: {self.pids}, {self.failures}"
-            await asyncio.sleep(0.005)
+    async def replaced(self, pids: set[int]) -> None:
+        """Wait until these processes have ended and others have answered."""
+        await self.until(lambda: self.pids - pids and not any(map(is_alive, pids)))
+        await self.more()
 
 
 @asynccontextmanager

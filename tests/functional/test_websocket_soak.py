@@ -111,8 +111,8 @@ async def test_nothing_is_left_of_a_crowd(serve: Serve) -> None:
         client = await open_websocket(address, "/", *([DEFLATE] if number % 2 else []))
         await FATES[number % len(FATES)](client, random.Random(number))
 
-    for start in range(0, CROWD, 250):
-        order = list(range(start, start + 250))
+    for start in range(0, CROWD, 200):
+        order = list(range(start, start + 200))
         dice.shuffle(order)
         await asyncio.gather(*(live(number) for number in order))
     await until(lambda: not address.server.connections and not hall.open)
