@@ -28,6 +28,7 @@ MAX_LINE: Final = 65536
 
 _SMALL = 1024
 _GATHERED = 4096
+_LARGE = 65536
 _ALL: Final = float("inf")
 
 
@@ -220,10 +221,13 @@ class StreamReader:
         return self._take(self._size if n < 0 else min(n, self._size))
 
     async def readany(self) -> bytes:
-        """Everything that is buffered, as soon as there is something."""
+        """What is buffered, as soon as there is something: all of it, unless that would copy a large piece."""
         if not self._size:
             await self._fill(1)
-        return self._take(self._size)
+            if not self._size:
+                return b""
+        first = len(self._chunks[0]) - self._offset
+        return self._take(first if first >= _LARGE else self._size)
 
     async def readexactly(self, n: int) -> bytes:
         """Exactly `n` bytes.
