@@ -49,7 +49,7 @@ from aioweb.web.exceptions import HTTPException
 from aioweb.web.responsehead import SentHeaders
 from aioweb.web.streamresponse import StreamResponse
 from aioweb.web.wshandshake import Compression, WebSocketReady, negotiate, read_compress
-from aioweb.web.wsmessage import CLOSED_MESSAGE, CLOSING_MESSAGE, END, WSMessage, WSMsgType
+from aioweb.web.wsmessage import CLOSED_MESSAGE, CLOSING_MESSAGE, END, WSMessage, WSMsgType, as_octets
 
 _CLOSED_RECEIVES: Final = 4
 """So often a receiver is told that it is over; then it is an endless loop."""
@@ -399,11 +399,11 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
 
         Raises ValueError for a longer message; else like `send_str`.
         """
-        return self._live("ping()").send_ping(_as_octets(message))
+        return self._live("ping()").send_ping(as_octets(message))
 
     def pong(self, message: str | bytes = b"") -> Awaitable[None]:
         """Send a pong nobody asked for, of at most 125 bytes; raises what `ping` raises."""
-        return self._live("pong()").send_pong(_as_octets(message))
+        return self._live("pong()").send_pong(as_octets(message))
 
     def _tell_sent(self, sent: Awaitable[None], kind: WSMsgType, data: Any) -> Awaitable[None]:
         for notify in self._observers.websocket_message:
@@ -456,14 +456,6 @@ def _check_seconds(**times: float | None) -> None:
     for name, value in times.items():
         if value is not None and not value > 0:
             raise ValueError(f"{name} must be a number of seconds above 0, not {value!r}")
-
-
-def _as_octets(message: Any) -> bytes:
-    if isinstance(message, str):
-        return message.encode()
-    if not isinstance(message, bytes | bytearray | memoryview):
-        raise TypeError(f"message must be str or byte-ish ({type(message)!r})")
-    return bytes(message)
 
 
 def broadcast(

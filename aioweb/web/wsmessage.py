@@ -65,3 +65,12 @@ END = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType
 """The types after which nothing follows."""
 CLOSED_MESSAGE = WSMessage(WSMsgType.CLOSED, None)
 CLOSING_MESSAGE = WSMessage(WSMsgType.CLOSING, None)
+
+
+def as_octets(message: str | bytes | bytearray | memoryview) -> bytes:
+    """What a ping or pong is to carry, as bytes. Raises TypeError for what is neither text nor octets."""
+    if isinstance(message, str):
+        return message.encode()
+    if not isinstance(message, (bytes, bytearray, memoryview)):
+        raise TypeError(f"message must be str or byte-ish ({type(message)!r})")
+    return bytes(message)
