@@ -193,3 +193,40 @@ async def test_what_a_socket_refuses_is_the_documented_error() -> None:
     assert len(ends) == 1
     wire.transport.lose()
     await wire.end_server()
+
+
+async def test_what_cannot_be_encoded_is_told_to_who_awaits_and_harms_nobody() -> None:
+    errors: list[type[BaseException]] = []
+
+    async def play(session: WebSocketSession) -> None:
+        for size in (1, 300_000):
+            try:
+                await send(session, "\ud800" * size)
+            except UnicodeEncodeError as error:
+                errors.append(type(error))
+        await send(session, "behind")
+
+    wire = WebSocketWire(play, deflate=PerMessageDeflate())
+    await wire.open()
+    while wire.session.ground.close_sent is None:
+        await asyncio.sleep(0)
+    await wire.ask(close_frame())
+    assert errors == [UnicodeEncodeError] * 2
+    assert wire.got() == ["behind", 1000]
+    await wire.end_server()
+
+
+async def test_who_sends_after_the_end_is_told_whatever_it_sends() -> None:
+    wire = WebSocketWire(forever)
+    await wire.open()
+    await wire.ask(close_frame())
+    outbox, ground = wire.session.outbox, wire.session.ground
+    for late in (
+        lambda: outbox.send(ground.send_text, "x"),
+        lambda: outbox.send(ground.send_text, LARGE),
+        lambda: outbox.send_prepared(prepare_message("x")),
+    ):
+        with pytest.raises(WebSocketClosed):
+            late()  # type: ignore[no-untyped-call]
+    wire.connection.kill()
+    await wire.end_server()

@@ -138,6 +138,47 @@ async def test_headers_that_were_set_before_are_sent(serve: Any) -> None:
     await client.send(close_frame())
 
 
+async def test_a_handler_need_not_prepare(serve: Any) -> None:
+    async def handler(request: web.Request) -> web.WebSocketResponse:
+        return web.WebSocketResponse()
+
+    app = web.Application()
+    app.router.add_get("/", handler)
+    client = await open_websocket(await serve(app))
+    assert await client.next() == Close(1000, "")
+    await client.send(close_frame())
+    assert await client.peer.is_closed()
+
+
+async def test_write_eof_closes(play: Any) -> None:
+    async def part(ws: web.WebSocketResponse) -> None:
+        await ws.write_eof()
+        assert ws.close_code == 1000
+
+    client = await open_websocket(await play(part))
+    assert await client.close() == (1000, "")
+
+
+async def test_a_hook_that_fails_leaves_a_response_that_can_be_refused(serve: Any) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        ws = web.WebSocketResponse()
+        try:
+            await ws.prepare(request)
+        except ValueError:
+            assert not ws.prepared
+            return web.Response(text="refused")
+        return ws
+
+    async def fail(request: web.Request, response: web.StreamResponse) -> None:
+        if isinstance(response, web.WebSocketResponse):
+            raise ValueError("not today")
+
+    app = web.Application()
+    app.on_response_prepare.append(fail)
+    app.router.add_get("/", handler)
+    assert (await (await serve(app)).request("GET", "/", *FIELDS)).body == b"refused"
+
+
 async def test_preparing_again_is_harmless_and_another_request_is_refused(serve: Any) -> None:
     held: list[web.WebSocketResponse] = []
 
