@@ -37,8 +37,8 @@ _NOT_GIVEN: Any = object()
 class Response(StreamResponse):
     """A response that knows its content. Return it from a handler, that is all.
 
-    The same object may answer further requests, also while it still answers another one, unless it sets cookies, which
-    belong to one client, or its content is made while it is sent.
+    The same object may be returned for further requests, also while it still answers another one, unless it sets
+    cookies, which belong to one client, was prepared for that one, or its content is made while it is sent.
 
     Such content is made as fast as the client takes it. It has a Content-Length if its size is known, else it goes out
     in chunks, to HTTP/1.0 until the connection closes. If it fails before its first piece, the answer is a 500; if it
@@ -261,7 +261,7 @@ class Response(StreamResponse):
             await self._send_stream(self._stream, request.writer, request)
             return
         response = self
-        if self._request is not None:  # the hooks or the compression for another client take a while
+        if self._request is not None and not self.prepared:  # hooks or compression for another client take a while
             self._check_for_all()
             response = copy(self)
         await response.prepare(request)
