@@ -19,9 +19,14 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import settings
 from multidict import CIMultiDict
 
 pytest_plugins = ["aioweb.testing.plugin", "pytester"]
+
+# Property tests count examples, not milliseconds: a machine that is busy with something else fails nothing.
+settings.register_profile("aioweb", deadline=None)
+settings.load_profile("aioweb")
 
 PATIENCE = 5.0
 """Seconds after which a test that waits for a peer has failed."""
