@@ -144,7 +144,7 @@ def _suffix(options: argparse.Namespace) -> str:
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.websocket", description="Compare WebSocket servers.")
     parser.add_argument("--workload", default=",".join(WORKLOADS), help="some of %(default)s")
-    parser.add_argument("--quick", action="store_true", help="3 rounds of 2 s instead of 5 of 5 s")
+    parser.add_argument("--quick", action="store_true", help="3 rounds of 1 s instead of 5 of 3 s")
     parser.add_argument("--only", default=",".join(peers.MODULES), help="servers (default: %(default)s)")
     parser.add_argument("--loops", default=",".join(LOOPS), help="event loops (default: %(default)s)")
     parser.add_argument("--in-flight", type=int, choices=IN_FLIGHT, default=4, help="messages (default: %(default)s)")
@@ -156,7 +156,7 @@ def _parse_arguments() -> argparse.Namespace:
     options.workload = chosen(parser, options.workload, tuple(WORKLOADS))
     options.only = chosen(parser, options.only, tuple(peers.MODULES))
     options.loops = chosen(parser, options.loops, LOOPS)
-    rounds, duration, warm_up = (3, 2, 1) if options.quick else (5, 5, 2)
+    rounds, duration, warm_up = (3, 1, 1) if options.quick else (5, 3, 1)
     options.rounds = options.rounds or rounds
     options.duration = options.duration or duration
     options.warm_up = options.warm_up or warm_up

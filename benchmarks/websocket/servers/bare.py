@@ -1,6 +1,7 @@
 """The limit: a protocol that undoes masks in C and writes what came. No server whose loop calls Python can be cheaper.
 
-It checks nothing, neither lengths nor UTF-8. What one piece of input brings leaves in one write.
+It checks nothing, neither lengths nor UTF-8. All connections read into one buffer; what one piece of input brings
+leaves in one write, unless it is large.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ ACCEPT = (
 )
 DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=12\r\n"
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+LARGE = 2**16
+"""Octets that are not worth a copy."""
+BUFFER = bytearray(6 * LARGE)
+VIEW = memoryview(BUFFER)
 TAIL = b"\0\0\xff\xff"
 GROUP: set[asyncio.Transport] = set()
 """Who gets what is broadcast."""
@@ -32,11 +37,11 @@ def deflater() -> zlib._Compress:
     return zlib.compressobj(wbits=-12, memLevel=5)
 
 
-class Bare(asyncio.Protocol):
+class Bare(asyncio.BufferedProtocol):
     """One connection. The state is what has arrived of the next frame, and what compression remembers."""
 
     def __init__(self) -> None:
-        self.buffer = b""
+        self.rest = b""
         self.shaken = self.together = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -45,13 +50,16 @@ class Bare(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         GROUP.discard(self.transport)
 
-    def data_received(self, data: bytes) -> None:
-        if self.buffer:
-            data = self.buffer + data
+    def get_buffer(self, sizehint: int) -> memoryview:
+        rest = len(self.rest)
+        BUFFER[:rest] = self.rest
+        return VIEW[rest:]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data, at, size = BUFFER, 0, len(self.rest) + nbytes
         if not self.shaken:
-            data = self.shake_hands(data)
-        at, size = 0, len(data)
-        answers = []
+            at = self.shake_hands(bytes(data[:size]))
+        answers: list[bytes] = []
         while size - at > 5:
             length, start = data[at + 1] & 0x7F, at + 6
             if length > 125:
@@ -60,7 +68,7 @@ class Bare(asyncio.Protocol):
             end = start + length
             if end > size:
                 break
-            payload = apply_mask(data[start:end], data[start - 4 : start])
+            payload = apply_mask(VIEW[start:end], VIEW[start - 4 : start])
             if data[at] == 0x88:
                 self.transport.close()
                 return
@@ -69,14 +77,16 @@ class Bare(asyncio.Protocol):
             else:
                 answers.append(b"%c%c%b%b" % (data[at], data[at + 1] & 0x7F, data[at + 2 : start - 4], payload))
             at = end
-        self.buffer = data[at:]
-        if answers:
-            octets = answers[0] if len(answers) == 1 else b"".join(answers)
-            if self.together:
-                for transport in GROUP:
-                    transport.write(octets)
-            else:
+        self.rest = bytes(data[at:size])
+        if self.together:
+            octets = b"".join(answers)
+            for transport in GROUP:
+                transport.write(octets)
+        elif size > LARGE:
+            for octets in answers:
                 self.transport.write(octets)
+        elif answers:
+            self.transport.write(b"".join(answers))
 
     def compress(self, first: int, payload: bytes) -> bytes:
         """The answer to a compressed message: undone, and done again; once for all who get it."""
@@ -87,10 +97,11 @@ class Bare(asyncio.Protocol):
         length = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big")
         return b"%c%b%b" % (first, length, payload)
 
-    def shake_hands(self, data: bytes) -> bytes:
+    def shake_hands(self, data: bytes) -> int:
+        """Answer the request, if it is whole. Returns: how much was taken."""
         end = data.find(b"\r\n\r\n") + 4
         if end == 3:
-            return data
+            return 0
         at = data.find(b"Sec-WebSocket-Key: ") + 19
         accept = base64.b64encode(hashlib.sha1(data[at : at + 24] + GUID).digest())
         extensions = b""
@@ -102,10 +113,13 @@ class Bare(asyncio.Protocol):
         if data.startswith(b"GET /broadcast"):
             self.together = True
             GROUP.add(self.transport)
-        return data[end:]
+        return end
 
 
 async def start(port: int) -> object:
+    # glibc gives large blocks back to the kernel as soon as they are free, and gets them again page by page, until it
+    # has seen a larger one go: then it keeps all up to that size. 16 page faults less for a message of 64 KiB.
+    bytes(2**22)
     return await asyncio.get_running_loop().create_server(Bare, HOST, port, backlog=1000)
 
 
