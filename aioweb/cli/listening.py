@@ -7,6 +7,7 @@ connection that waits in the backlog is not lost with the worker that ends, as i
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -48,7 +49,9 @@ def _open_tcp(host: str, port: int) -> list[socket.socket]:
     except OSError as error:
         for sock in opened:
             sock.close()
-        raise CommandError(f"cannot listen at {host}:{port}: {error.strerror or error}") from None
+        # Python adds to the words of the system what the line says already.
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise CommandError(f"cannot listen at {host}:{port}: {reason}") from None
     return opened
 
 

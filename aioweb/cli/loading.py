@@ -93,6 +93,8 @@ def _takes(factory: Callable[..., Any], *arguments: object) -> bool:
         inspect.signature(factory).bind(*arguments)
     except TypeError:
         return False
+    except ValueError:
+        pass  # something built in that does not tell
     return True
 
 

@@ -11,6 +11,7 @@ import attrs
 
 from aioweb import web
 from aioweb._version import __version__
+from aioweb.log import access_logger
 
 _EPILOG = """\
 examples:
@@ -97,6 +98,11 @@ def parse(argv: Sequence[str]) -> Options:
         for folder in folders:
             if not Path(folder).is_dir():
                 raise UsageError(f"--{name} {folder}: there is no such folder")
+    if values["access_log_format"] is not None:
+        try:
+            web.AccessLogger(access_logger, values["access_log_format"])
+        except ValueError as error:
+            raise UsageError(f"--access-log-format: {error}") from None
     values["limits"] = _read_limits(values.pop("limit"))
     return Options(argv=list(argv), command=command, extra=extra, **values)
 

@@ -26,7 +26,7 @@ def _rows(app: web.Application) -> Iterator[tuple[str, str, str, str]]:
         for route in resource:
             # The routes of a sub-application know their own resource, which has the whole path.
             own = route.resource or resource
-            yield route.method, own.canonical, own.name or "", _name(route.handler)
+            yield route.method, own.canonical or "/", own.name or "", _name(route.handler)
 
 
 def _name(handler: Any) -> str:

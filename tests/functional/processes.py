@@ -31,6 +31,7 @@ class Program:
             env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **environment},
         )
         self.output = ""
+        self._ended = False
         self._more = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -42,6 +43,7 @@ class Program:
                 self.output += line
                 self._more.notify_all()
         with self._more:
+            self._ended = True
             self._more.notify_all()
 
     def wait_for(self, pattern: str, count: int = 1) -> list[str]:
@@ -50,11 +52,11 @@ class Program:
 
         def is_there() -> bool:
             found[:] = re.findall(pattern, self.output)
-            return len(found) >= count
+            return len(found) >= count or self._ended
 
         with self._more:
-            came = self._more.wait_for(is_there, DEADLINE)
-        assert came, f"{count} x {pattern!r} did not come; the output is:\n{self.output}"
+            self._more.wait_for(is_there, DEADLINE)
+        assert len(found) >= count, f"{count} x {pattern!r} did not come; the output is:\n{self.output}"
         return found
 
     def tell(self, number: signal.Signals) -> None:
