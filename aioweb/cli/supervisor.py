@@ -21,6 +21,7 @@ from aioweb.cli.options import Options, UsageError
 
 _SOON: Final = 1.0
 """Seconds: who dies sooner than that after its start is started again only after a pause that doubles."""
+_SHORTEST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 30.0
 _PATIENCE: Final = 10.0
 """Seconds that a worker gets for its cleanup, beyond the shutdown timeout of its requests."""
@@ -37,6 +38,11 @@ def supervise(options: Options) -> int:
         return asyncio.run(_Supervisor(options, sockets).run())
 
 
+def pause_before(last_pause: float, lived: float) -> float:
+    """Seconds to wait before a worker that has lived so long is replaced: a longer time after each early death."""
+    return 0.0 if lived > _SOON else min(max(2 * last_pause, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+
+
 def _say(text: str) -> None:
     print(text, flush=True)
 
@@ -44,10 +50,12 @@ def _say(text: str) -> None:
 class _Worker:
     """One process, from its start to its end."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, pause: float) -> None:
         loop = asyncio.get_running_loop()
         self.process = process
         self.started = loop.time()
+        self.pause = pause
+        """Seconds that were waited before its start, for those before it had died too soon."""
         self.ready: asyncio.Future[bool] = loop.create_future()
         """It listens (True), or has ended before it did (False)."""
         self.ended: asyncio.Future[int] = loop.create_future()
@@ -71,10 +79,9 @@ class _Supervisor:
         self._sockets = sockets
         self._workers: list[_Worker] = []
         self._served = False
-        self._pause = 0.0
         self._restarting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._signals = iter((signal.SIGTERM, signal.SIGINT, signal.SIGKILL))
+        self._steps = iter(((signal.SIGTERM, "stopping"), (signal.SIGINT, "stopping at once")))
         self._stopping = False
         self._exit_code = 0
 
@@ -99,7 +106,7 @@ class _Supervisor:
 
     # -- workers ---------------------------------------------------------------------------------------------------
 
-    async def _start(self) -> _Worker:
+    async def _start(self, pause: float = 0.0) -> _Worker:
         """Start a worker, without waiting until it listens."""
         ours, theirs = socket.socketpair()
         with theirs:
@@ -110,7 +117,7 @@ class _Supervisor:
                 # Ctrl-C in a terminal goes to a whole group of processes; a worker is to hear of it from us alone.
                 start_new_session=True,
             )
-        worker = _Worker(process)
+        worker = _Worker(process, pause)
         self._workers.append(worker)
         self._do(self._follow(worker, ours))
         if self._stopping:
@@ -150,13 +157,13 @@ class _Supervisor:
             _say("aioweb: waiting for a change of the code")
             return
         lived = asyncio.get_running_loop().time() - worker.started
-        self._pause = 0.0 if lived > _SOON else min(max(2 * self._pause, 0.1), _LONGEST_PAUSE)
+        pause = pause_before(worker.pause, lived)
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        _say(f"aioweb: {worker} {how}; another one starts{f' in {self._pause:g} s' if self._pause else ''}")
-        await asyncio.sleep(self._pause)
+        _say(f"aioweb: {worker} {how}; another one starts{f' in {pause:g} s' if pause else ''}")
+        await asyncio.sleep(pause)
         # A restart may have come in between.
         if not self._stopping and len(self._staying()) < self._options.workers:
-            await self._start()
+            await self._start(pause)
 
     def _staying(self) -> list[_Worker]:
         return [worker for worker in self._workers if not worker.leaving]
@@ -205,7 +212,8 @@ class _Supervisor:
 
     def _stop(self) -> None:
         """The first time gracefully, the second time at once, the third time by force."""
-        number = next(self._signals, signal.SIGKILL)
+        number, words = next(self._steps, (signal.SIGKILL, "stopping by force"))
+        _say(f"aioweb: {words}")
         if not self._stopping:
             self._stopping = True
             # Before the workers close theirs: a connection that only this process could accept would wait for ever.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 
 from aioweb import web
 
@@ -32,6 +33,18 @@ async def hang(request: web.Request) -> web.Response:
     return web.Response()
 
 
+async def block(request: web.Request) -> web.Response:
+    os.write(1, b"blocking\n")
+    while True:
+        time.sleep(1)  # noqa: ASYNC251 - for a signal that nobody can ignore
+
+
+async def be_slow(request: web.Request) -> web.Response:
+    os.write(1, b"slow\n")
+    await asyncio.sleep(1)
+    return web.Response(text="slow but sure")
+
+
 async def die(request: web.Request) -> web.Response:
     os._exit(7)
 
@@ -47,6 +60,7 @@ def create_app() -> web.Application:
     app.router.add_get("/fail", fail)
     app.router.add_get("/hang", hang)
     app.router.add_get("/die", die)
+    app.router.add_get("/block", block)
     return app
 
 
@@ -87,6 +101,12 @@ def create_big() -> web.Application:
     made.router.add_route("*", "/items", Items)
     made.router.add_post("/long/path/to/somewhere", hello)
     made.add_subapp("/inner", inner)
+    return made
+
+
+def create_slow() -> web.Application:
+    made = web.Application()
+    made.router.add_get("/", be_slow)
     return made
 
 
