@@ -54,7 +54,6 @@ class HTTPConnection(asyncio.Protocol):
         "_context",
         "_mark",
         "_stalled_at",
-        "_task",
         "_tunnel",
         "_unread",
         "_writer",
@@ -67,6 +66,7 @@ class HTTPConnection(asyncio.Protocol):
         "persistent",
         "phase",
         "server",
+        "task",
         "transport",
     )
 
@@ -84,7 +84,7 @@ class HTTPConnection(asyncio.Protocol):
         self.transport = None
         self.peername: Any = None
         self._context = contextvars.copy_context()
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         self._body: StreamReader | None = None
         self._writer: StreamWriter | None = None
         self._tunnel: Tunnel | None = None
@@ -190,7 +190,7 @@ class HTTPConnection(asyncio.Protocol):
                 body = undo_codings(body, event.fields, server.limits)
         # The context here is that of the server's start: each task gets a copy of its own. A task factory of the loop
         # is passed by: an eager task would run before this connection knows it. The name saves making up a number.
-        self._task = asyncio.Task(self._run_exchange(event, body, writer), loop=self.loop, name="aioweb exchange")
+        self.task = asyncio.Task(self._run_exchange(event, body, writer), loop=self.loop, name="aioweb exchange")
         if self._body is not None:
             self._feed_body(self._body)
 
@@ -217,7 +217,7 @@ class HTTPConnection(asyncio.Protocol):
             except Exception:
                 # A logger or an error page that fails must not leave a connection that nothing can end.
                 writer.channel = None
-                self._task = self._writer = self._body = self._mark = None
+                self.task = self._writer = self._body = self._mark = None
                 self.abort()
                 self.server.exchange_ended(self)
                 raise
@@ -249,7 +249,7 @@ class HTTPConnection(asyncio.Protocol):
             return
         # Whoever still holds the writer of this response cannot write into the next one.
         writer.channel = None
-        self._task = self._writer = self._body = self._mark = None
+        self.task = self._writer = self._body = self._mark = None
         self._await_head()
 
     def _await_head(self) -> None:
@@ -274,7 +274,7 @@ class HTTPConnection(asyncio.Protocol):
         writer.cut_off()
         if self._body is not None:
             self._body.set_exception(BodyInterrupted("the exchange is over"))
-        self._task = self._writer = self._body = self._tunnel = self._mark = None
+        self.task = self._writer = self._body = self._tunnel = self._mark = None
         if self.phase is Phase.CLOSED:
             self.server.exchange_ended(self)
         elif not ground.response_complete:
@@ -417,7 +417,7 @@ class HTTPConnection(asyncio.Protocol):
     @property
     def busy(self) -> bool:
         """A handler runs."""
-        return self._task is not None
+        return self.task is not None
 
     def kill(self) -> None:
         """The server's time is up: cancel the handler and cut the connection."""
@@ -426,8 +426,8 @@ class HTTPConnection(asyncio.Protocol):
 
     def cancel(self) -> None:
         """Cancel the handler, a turn later: a task that is cancelled before its first step could end no exchange."""
-        if self._task is not None:
-            self.loop.call_soon(self._task.cancel)
+        if self.task is not None:
+            self.loop.call_soon(self.task.cancel)
 
     # -- deadlines -------------------------------------------------------------------------------------------------
 

@@ -69,6 +69,7 @@ class WebSocketSession:
         "_held",
         "_incoming",
         "_loop",
+        "_noticed",
         "_on_end",
         "_owed_pong",
         "_pinged_at",
@@ -83,7 +84,6 @@ class WebSocketSession:
         "ground",
         "latency",
         "outbox",
-        "unread",
     )
 
     def __init__(
@@ -120,8 +120,7 @@ class WebSocketSession:
         self._pings: Pings | None = None
         self._due = 0.0  # when the next deadline is over
         self._ended_timer: asyncio.TimerHandle | None = None
-        self.unread = False
-        """The end was not noticed yet: neither a receiver nor a sender has been told."""
+        self._noticed = False  # the handler knows that it ends
         self.close_code: int | None = None
         """The code of the peer's close frame, else 1006, or the code with which we ended it; None while it lasts."""
         self.close_reason = ""
@@ -292,12 +291,12 @@ class WebSocketSession:
             else:
                 if isinstance(event, WebSocketError):
                     self._refuse(event)
-                self.unread = False
+                self._noticed = True
             if self._held <= _READ_LIMIT // 2 and self._channel.flow.reading_paused:
                 self._pump()
             return event
         if self.closed:
-            self.unread = False
+            self._noticed = True
             return CLOSED
         return None
 
@@ -338,7 +337,7 @@ class WebSocketSession:
 
     def too_late(self) -> WebSocketClosed:
         """The error of who sends on a WebSocket that is closed or closing."""
-        self.unread = False
+        self._note()
         how = "closed" if self.closed else "closing"
         return WebSocketClosed(f"the WebSocket is {how} (code {self.close_code or 'not known yet'})")
 
@@ -353,7 +352,7 @@ class WebSocketSession:
             if self._close_waiter is None:
                 self._close_waiter = self._loop.create_future()
             await asyncio.shield(self._close_waiter)
-        self.unread = False
+        self._note()
         return begun
 
     def begin_close(self, code: int, reason: str | bytes) -> bool:
@@ -370,7 +369,6 @@ class WebSocketSession:
         self._incoming.clear()
         self._held = 0
         self._incoming.append(CLOSING)
-        self._wake()
         self._look_again(self._timeout)
         self._pump()  # what waits in the ground may hold the peer's close frame
         return True
@@ -386,7 +384,6 @@ class WebSocketSession:
         if ours is None:
             self._incoming.append(close)
             if not self._autoclose:
-                self.unread = True
                 self._look_again(self._timeout)
                 self._wake()
                 return
@@ -431,7 +428,6 @@ class WebSocketSession:
         self.close_code, self.close_reason, self.closed_by = int(code), reason, by
         channel = self._channel
         channel.server.logger.debug("%s: WebSocket closed by %s: %d %s", channel.peername, by, code, reason)
-        self.unread = True
         self._wake()
         if self._close_waiter is not None and not self._close_waiter.done():
             self._close_waiter.set_result(None)
@@ -442,8 +438,13 @@ class WebSocketSession:
         on_end, self._on_end = self._on_end, None
         on_end()
 
+    def _note(self) -> None:
+        """Somebody hears of the end by sending or closing; it may be the handler of another WebSocket."""
+        if asyncio.current_task() is self._channel.task:
+            self._noticed = True
+
     def _cancel_unaware(self) -> None:
-        if self.unread and self._waiter is None:
+        if not self._noticed and self._waiter is None:
             self._channel.cancel()
 
 

@@ -61,6 +61,8 @@ class Channel(Protocol):
     """This side wants the connection to persist after the exchange that is under way."""
     deadline: float
     """When the clock is to look at the connection."""
+    task: asyncio.Task[None] | None
+    """Runs the handler."""
 
     @property
     def server(self) -> ServerFacts:

@@ -181,6 +181,53 @@ async def test_with_a_long_timeout_pings_still_go_out_at_each_interval() -> None
     await wire.end_server()
 
 
+async def test_without_autoping_the_heartbeat_stays_private() -> None:
+    reader = Reader()
+    wire = WebSocketWire(reader, heartbeat=Heartbeat(HEARTBEAT), autoping=False)
+    await wire.open()
+    await wire.pass_time(HEARTBEAT + 1)
+    assert wire.got() == [PING_DATA]
+    await wire.ask(frame(PONG, PING_DATA))
+    assert wire.session.latency is not None
+    await wire.ask(close_frame())
+    assert len(reader.events) == 1, "no pong"
+    await wire.end_server()
+
+
+async def test_a_client_that_was_slow_for_a_while_is_pinged_later() -> None:
+    wire = WebSocketWire(forever, heartbeat=Heartbeat(HEARTBEAT), window=1000)
+    await wire.open()
+    wire.session.outbox.send(wire.session.ground.send_binary, bytes(100_000))
+    await wire.pass_time(2)
+    wire.transport.take(10**6)
+    await wire.pass_time(HEARTBEAT - 5)
+    assert [len(data) for data in wire.got()] == [100_000]
+    await wire.pass_time(6)
+    assert wire.got() == [PING_DATA]
+    wire.transport.lose()
+    await wire.end_server()
+
+
+async def test_who_sends_keeps_its_compressor_though_its_peer_is_silent() -> None:
+    wire = WebSocketWire(forever, heartbeat=Heartbeat(HEARTBEAT), deflate=PerMessageDeflate())
+    await wire.open()
+    outbox, ground = wire.session.outbox, wire.session.ground
+    sizes = []
+    for number in range(3):
+        before = len(wire.sent)
+        outbox.send(ground.send_text, "the same text again and again" * 10)
+        await wire.settle()
+        sizes.append(len(wire.sent) - before)
+        await wire.pass_time(HEARTBEAT * 0.6)
+        if number == 1:
+            await wire.ask(frame(PONG, PING_DATA))
+    assert PING_DATA in wire.got()
+    assert sizes[1] < sizes[0]
+    assert sizes[2] < sizes[0]
+    wire.transport.lose()
+    await wire.end_server()
+
+
 async def test_an_idle_connection_gives_its_compressor_back() -> None:
     deflate = PerMessageDeflate()
     wire = WebSocketWire(forever, heartbeat=Heartbeat(HEARTBEAT), deflate=deflate)

@@ -272,6 +272,7 @@ async def test_without_autoclose_the_handler_answers() -> None:
         assert await session.receive(None) == Close(4000, "bye")
         assert not session.closed
         session.outbox.send(session.ground.send_text, "wait")
+        assert await session.close(1000, "")
 
     wire = WebSocketWire(play, autoclose=False)
     await wire.open()

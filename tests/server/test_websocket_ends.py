@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
 from aioweb.protocol.websocket import Close
 from aioweb.server.websocket import WebSocketSession
-from aioweb.server.wsevents import CLOSING, WebSocketClosed
-from tests.server.websocket_wire import Reader, WebSocketWire, forever, read_all
+from aioweb.server.wsevents import CLOSED, CLOSING, WebSocketClosed
+from tests.server.websocket_wire import Play, Reader, WebSocketWire, forever, read_all
 from tests.wsclient import CLOSE, TEXT, close_frame, frame
 
 
@@ -88,23 +89,101 @@ async def test_a_handler_that_does_not_notice_is_cancelled(end: str) -> None:
     await wire.end_server()
 
 
-async def test_a_handler_that_has_noticed_may_take_its_time() -> None:
-    gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+async def by_receiving(session: WebSocketSession) -> None:
+    while await session.receive(None) is not CLOSED:
+        pass
+
+
+async def by_sending(session: WebSocketSession) -> None:
+    with pytest.raises(WebSocketClosed):
+        while True:
+            await asyncio.sleep(0)
+            await session.outbox.send(session.ground.send_text, "x")
+
+
+async def by_closing(session: WebSocketSession) -> None:
+    await asyncio.sleep(0)
+    await session.close(1000, "")
+
+
+@pytest.mark.parametrize("notice", [by_receiving, by_sending, by_closing])
+@pytest.mark.parametrize("end", ["lost", "peer", "server"])
+async def test_a_handler_that_has_noticed_may_take_its_time(notice: Play, end: str) -> None:
+    loop = asyncio.get_running_loop()
+    gate, late = loop.create_future(), loop.create_future()
 
     async def play(session: WebSocketSession) -> None:
-        await read_all(session)
+        await notice(session)
         await gate
 
     wire = WebSocketWire(play, timeout=0.001)
     await wire.open()
-    await wire.ask(close_frame())
-    late = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_later(0.01, late.set_result, None)
+    if end == "lost":
+        wire.transport.lose()
+    else:
+        wire.send(close_frame() if end == "peer" else frame(3))
+    loop.call_later(0.01, late.set_result, None)
     await late
     assert wire.connection.busy
     gate.set_result(None)
     await wire.settle()
     assert not wire.connection.busy
+    await wire.end_server()
+
+
+@pytest.mark.parametrize("close", [True, False])
+async def test_what_another_task_is_told_the_handler_does_not_know(close: bool) -> None:
+    wire = WebSocketWire(forever, timeout=0.01)
+    await wire.open()
+    if close:
+        closing = asyncio.ensure_future(wire.session.close(4000, ""))
+        await wire.settle()
+        await wire.ask(close_frame(4000))
+        assert await closing
+    else:
+        await wire.ask(close_frame())
+        with pytest.raises(WebSocketClosed):
+            wire.session.outbox.send(wire.session.ground.send_text, "from another room")
+    while wire.connection.busy:
+        await asyncio.sleep(0)
+    await wire.end_server()
+
+
+async def test_what_a_receiver_has_not_fetched_is_dropped_when_we_close() -> None:
+    events: list[object] = []
+
+    async def play(session: WebSocketSession) -> None:
+        await asyncio.sleep(0)
+        session.begin_close(4000, "")
+        events.append(await session.receive(None))
+
+    wire = WebSocketWire(play)
+    await wire.open(frame(TEXT, b"unread"))
+    assert events == [CLOSING]
+    await wire.ask(close_frame(4000))
+    await wire.end_server()
+
+
+async def test_who_receives_the_error_has_it_told() -> None:
+    async def play(session: WebSocketSession) -> None:
+        await read_all(session)
+        await forever(session)
+
+    wire = WebSocketWire(play)
+    await wire.open()
+    await wire.ask(frame(TEXT, b"one") + frame(3))
+    assert wire.got() == [1002]
+    wire.connection.kill()
+    await wire.end_server()
+
+
+async def test_nothing_waits_for_a_handler_that_has_ended() -> None:
+    wire = WebSocketWire(Reader())
+    await wire.open()
+    await wire.ask(close_frame())
+    del wire.session
+    gc.collect()
+    assert not [thing for thing in gc.get_objects() if type(thing) is WebSocketSession]
     await wire.end_server()
 
 
