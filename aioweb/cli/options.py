@@ -85,7 +85,7 @@ def parse(argv: Sequence[str]) -> Options:
     command = "serve"
     if arguments[:1] == ["routes"]:
         command = arguments.pop(0)
-    found, extra = _parser().parse_known_args(arguments)
+    found, extra = option_parser().parse_known_args(arguments)
     values = vars(found)
     unknown = [word for word in extra if word.startswith("-")] if values["target"] is None else []
     if unknown:
@@ -107,7 +107,8 @@ def parse(argv: Sequence[str]) -> Options:
     return Options(argv=list(argv), command=command, extra=extra, **values)
 
 
-def _parser() -> argparse.ArgumentParser:
+def option_parser() -> argparse.ArgumentParser:
+    """What reads the arguments."""
     parser = _Parser(
         prog="python -m aioweb",
         description="Serve an aioweb application.",

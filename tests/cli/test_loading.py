@@ -10,7 +10,7 @@ import pytest
 from aioweb import web
 from aioweb.cli import main
 from aioweb.cli.loading import load
-from aioweb.cli.options import CommandError, UsageError, parse
+from aioweb.cli.options import CommandError, UsageError, option_parser, parse
 
 SITE = "tests.cli.site"
 
@@ -89,6 +89,12 @@ def test_help_and_version(option: str, said: str, capsys: pytest.CaptureFixture[
         main([option])
     assert ending.value.code == 0
     assert capsys.readouterr().out.startswith(said)
+
+
+def test_the_reference_knows_every_option() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "command-line.md").read_text("utf-8")
+    options = {name for action in option_parser()._actions for name in action.option_strings} - {"-h"}
+    assert {name for name in options if f"`{name}`" not in page and f"`{name} " not in page} == set()
 
 
 # -- loading -----------------------------------------------------------------------------------------------------------
