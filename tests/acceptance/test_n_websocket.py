@@ -254,7 +254,7 @@ async def test_n17_writer_limit(play: Any) -> None:
     client.transport.pause_reading()
     await until(lambda: sent)
     await vanish(client)
-    assert sent[0] > 150_000
+    assert sent[0] > 150_000 // 4, "it waits down to the low-water mark"
 
 
 async def _wait(awaitable: Awaitable[None]) -> None:
