@@ -21,7 +21,7 @@ from aioweb.cli.loading import check, load
 from aioweb.cli.options import CommandError, parse
 from aioweb.cli.routes import print_routes
 from aioweb.cli.serving import make_tls, serve, serve_supervised
-from aioweb.cli.supervisor import supervise
+from aioweb.cli.supervisor import PATIENCE, supervise
 
 __all__ = ("main",)
 
@@ -32,11 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the arguments; by default those of the process.
 
-    Returns: the exit code: 0 after a graceful stop, 1 if it could not start or ended badly, 2 for a wrong usage.
+    Returns: the exit code: 0 after a graceful stop, 1 if it could not start or ended badly, 2 for a wrong usage,
+        130 after Ctrl-C while it was starting.
     """
     try:
         options = parse(sys.argv[1:] if argv is None else list(argv))
-        supervisor = find_supervisor()
+        supervisor = find_supervisor(options.shutdown_timeout + PATIENCE)
         if supervisor is not None:
             return serve_supervised(options, supervisor)
         if options.command == "routes":
@@ -52,3 +53,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CommandError as error:
         print(f"aioweb: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return 130  # while it was imported or started: what shells say for that

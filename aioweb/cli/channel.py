@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,16 +23,21 @@ def environment(channel: socket.socket, listeners: Sequence[socket.socket]) -> d
     return {**os.environ, _VARIABLE: ",".join(str(sock.fileno()) for sock in (channel, *listeners))}
 
 
-def find_supervisor() -> Supervisor | None:
-    """Who has started this process, if it is a worker. The processes that a worker starts are none."""
+def find_supervisor(patience: float) -> Supervisor | None:
+    """Who has started this process, if it is a worker. The processes that a worker starts are none.
+
+    Args:
+        patience: seconds that the worker gets for a graceful stop when its supervisor has gone.
+    """
     numbers = os.environ.pop(_VARIABLE, None)
-    return Supervisor(numbers) if numbers is not None else None
+    return Supervisor(numbers, patience) if numbers is not None else None
 
 
 class Supervisor:
     """The supervisor, as its worker sees it."""
 
-    def __init__(self, numbers: str) -> None:
+    def __init__(self, numbers: str, patience: float) -> None:
+        self._patience = patience
         self._channel, *self.sockets = [socket.socket(fileno=int(number)) for number in numbers.split(",")]
         for sock in (self._channel, *self.sockets):
             sock.set_inheritable(False)
@@ -51,3 +57,5 @@ class Supervisor:
         except OSError:
             pass
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(self._patience)
+        os._exit(1)  # its loop is blocked, and nobody is left to kill it

@@ -23,7 +23,7 @@ _SOON: Final = 1.0
 """Seconds: who dies sooner than that after its start is started again only after a pause that doubles."""
 _SHORTEST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 30.0
-_PATIENCE: Final = 10.0
+PATIENCE: Final = 10.0
 """Seconds that a worker gets for its cleanup, beyond the shutdown timeout of its requests."""
 
 
@@ -140,7 +140,8 @@ class _Supervisor:
         self._workers.remove(worker)
         worker.ended.set_result(code)
         if self._stopping:
-            if code and worker.ready.result():  # one that was still starting could not end well
+            # One that was still starting, or had just finished, knows of no other way than to be killed by the signal.
+            if worker.ready.result() and code not in (0, -signal.SIGTERM, -signal.SIGINT):
                 self._exit_code = 1
             self._check_over()
         elif not worker.leaving:
@@ -192,7 +193,7 @@ class _Supervisor:
     async def _finish(self, worker: _Worker) -> None:
         """Let a worker finish its requests; then it must end."""
         worker.tell(signal.SIGTERM)
-        done, _ = await asyncio.wait([worker.ended], timeout=self._options.shutdown_timeout + _PATIENCE)
+        done, _ = await asyncio.wait([worker.ended], timeout=self._options.shutdown_timeout + PATIENCE)
         if not done:
             worker.tell(signal.SIGKILL)
 

@@ -7,10 +7,13 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from aioweb.cli.channel import environment
 from aioweb.cli.supervisor import pause_before
 from tests.cli.test_serving import SITE, aioweb, fail, get, is_open
 from tests.functional.load import load
@@ -108,6 +111,26 @@ def test_workers_end_when_their_supervisor_is_killed() -> None:
         program.process.kill()
         wait_until(lambda: not any(map(is_alive, workers)))
         assert not is_open(port)
+
+
+def test_a_blocked_worker_ends_too_when_its_supervisor_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It hears no signal; so a thread of its own ends it when its time is up."""
+    ours, theirs = socket.socketpair()
+    with theirs, socket.create_server(("127.0.0.1", 0)) as listening:
+        for sock in (theirs, listening):
+            sock.set_inheritable(True)
+        program = (
+            "import os, time; from aioweb.cli.channel import find_supervisor; import signal;"
+            "signal.signal(signal.SIGTERM, signal.SIG_IGN); found = find_supervisor(0.1);"
+            "assert len(found.sockets) == 1; assert find_supervisor(0.1) is None; found.tell('here'); time.sleep(60)"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-c", program], env=environment(theirs, [listening]), close_fds=False
+        )
+    with process, ours:
+        assert ours.recv(10) == b"here"
+        ours.close()
+        assert process.wait(30) == 1
 
 
 # -- signals -----------------------------------------------------------------------------------------------------------
