@@ -49,6 +49,7 @@ class _Detached:
         self.transport: asyncio.Transport | None = transport
         self._transport = transport
         self.peername = transport.get_extra_info("peername")
+        self.task: asyncio.Task[None] | None = None  # whoever calls the handler has it
         self.persistent = False
         self.deadline = NEVER
 
