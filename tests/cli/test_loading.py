@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -164,10 +165,16 @@ def test_what_cannot_be_loaded_is_one_line_and_exit_code_1(
 
 
 def test_what_a_module_raises_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.path", [*__import__("sys").path])
+    monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "importing_in_vain.py").write_text("import no_such_module_at_all")
     with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all"):
         main(["--check", "--app-dir", str(tmp_path), "importing_in_vain:app"])
+
+
+def test_ctrl_c_while_it_is_imported_is_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "importing_for_long.py").write_text("raise KeyboardInterrupt")
+    assert main(["--check", "--app-dir", str(tmp_path), "importing_for_long:app"]) == 130
 
 
 def test_errors_have_their_exit_codes() -> None:

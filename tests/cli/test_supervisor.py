@@ -113,7 +113,7 @@ def test_workers_end_when_their_supervisor_is_killed() -> None:
         assert not is_open(port)
 
 
-def test_a_blocked_worker_ends_too_when_its_supervisor_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blocked_worker_ends_too_when_its_supervisor_is_killed() -> None:
     """It hears no signal; so a thread of its own ends it when its time is up."""
     ours, theirs = socket.socketpair()
     with theirs, socket.create_server(("127.0.0.1", 0)) as listening:

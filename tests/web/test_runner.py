@@ -182,6 +182,36 @@ def test_a_coroutine_may_make_the_application_in_the_loop() -> None:
     assert loops[0].is_closed()
 
 
+def test_n1_every_argument_of_aiohttp_is_taken_and_a_loop_may_be_made() -> None:
+    class Log(web.AbstractAccessLogger):
+        def log(self, request: Any, response: Any, time: float) -> None:
+            lines.append((request.path, response.status, self.log_format))
+
+    async def visit(names: list[str]) -> None:
+        await visit_all(names)
+        port = int(names[0].rpartition(":")[2])
+        with socket.socket() as sharing:
+            sharing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sharing.bind(("127.0.0.1", port))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET.replace(b"Connection: close\r\n", b""))
+        assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"Hello, world"), "it is kept alive for a moment"
+        writer.close()
+
+    def make_loop() -> asyncio.AbstractEventLoop:
+        loops.append(asyncio.new_event_loop())
+        return loops[0]
+
+    lines: list[Any] = []
+    loops: list[asyncio.AbstractEventLoop] = []
+    listening = {"host": "127.0.0.1", "port": 0, "reuse_address": True, "reuse_port": True, "backlog": 5}
+    logging_ = {"access_log_class": Log, "access_log_format": "mine", "access_log": logging.getLogger("test.access")}
+    tuning = {"shutdown_timeout": 5.0, "keepalive_timeout": 0.05, "handler_cancellation": True, "handle_signals": True}
+    run(app_of(), visit, **listening, **logging_, **tuning, loop=make_loop)
+    assert lines == [("/", 200, "mine")] * 2
+    assert loops[0].is_closed()
+
+
 def test_print_none_tells_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     async def once(request: web.Request) -> web.Response:
         asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGINT)
