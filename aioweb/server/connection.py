@@ -19,15 +19,15 @@ import socket
 from typing import Any, Final, cast
 
 from aioweb.protocol.connection import Connection
-from aioweb.protocol.encode import REASONS, encode_fields
 from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import NEED_DATA, Data, EndOfMessage, RequestHead
 from aioweb.server.clock import NEVER, Clock
 from aioweb.server.contract import ServerView
 from aioweb.server.decoding import undo_codings
+from aioweb.server.failures import answer_failure, render_refusal
 from aioweb.server.flow import ClientDisconnectedError, Flow
 from aioweb.server.phase import Phase
-from aioweb.server.stream import EMPTY_BODY, BodyError, BodyInterrupted, BodyTimeout, StreamReader
+from aioweb.server.stream import EMPTY_BODY, BodyInterrupted, BodyTimeout, StreamReader
 from aioweb.server.tunnel import Tunnel
 from aioweb.server.writer import StreamWriter
 
@@ -100,7 +100,7 @@ class HTTPConnection(asyncio.Protocol):
         # Not an isinstance: the transports of uvloop are no subclasses of asyncio's.
         stream = self.transport = cast(asyncio.Transport, transport)
         self.flow = Flow(self.loop, stream)
-        self.peername = transport.get_extra_info("peername") or None
+        self.peername = transport.get_extra_info("peername")
         stream.set_write_buffer_limits(high=server.limits.write_buffer)
         if server.tcp_keepalive and isinstance(self.peername, tuple):
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -205,12 +205,12 @@ class HTTPConnection(asyncio.Protocol):
             # If the client is gone, or the server's time is up, nobody reads a late answer. Else it is a failure: the
             # handler waited for something that was cancelled.
             if self.phase is _EXCHANGE:
-                self._give_up(head, writer, error)
+                answer_failure(self.server, head, writer, error)
             raise
         except ClientDisconnectedError:
             self.server.logger.debug("%s %s: the client is gone", head.method, head.target)
         except Exception as error:
-            self._give_up(head, writer, error)
+            answer_failure(self.server, head, writer, error)
         finally:
             try:
                 self._end_exchange(writer)
@@ -221,26 +221,6 @@ class HTTPConnection(asyncio.Protocol):
                 self.abort()
                 self.server.exchange_ended(self)
                 raise
-
-    def _give_up(self, head: RequestHead, writer: StreamWriter, error: BaseException) -> None:
-        """A handler failed and no roof above caught it: 500 where that makes sense, else a cut is the only honesty."""
-        server = self.server
-        if isinstance(error, (ProtocolError, BodyError)):
-            # The client's fault, which the handler let through.
-            status, detail = error.status, str(error)
-            server.logger.debug("%s %s: %s", head.method, head.target, error)
-        else:
-            status, detail = 500, ""
-            server.logger.error("Error handling %s %s", head.method, head.target, exc_info=error)
-        if writer.started:
-            self.fail()
-            return
-        try:
-            content_type, page = writer.error_page(status, detail, error if status == 500 and server.debug else None)
-            fields = encode_fields([("Content-Type", content_type)])
-            writer.send(status, REASONS[status], fields + writer.default_fields, page, close=True)
-        except ClientDisconnectedError:
-            pass
 
     def _end_exchange(self, writer: StreamWriter) -> None:
         """Go on to the next request; `_end_connection` if there will be none, or not yet."""
@@ -268,7 +248,8 @@ class HTTPConnection(asyncio.Protocol):
         """There is no next request, or not yet. The client is to be able to read its response in any case."""
         ground = self.ground
         if not ground.response_complete and not self.flow.lost:
-            self._give_up(writer.head, writer, RuntimeError("the handler returned without a complete response"))
+            error = RuntimeError("the handler returned without a complete response")
+            answer_failure(self.server, writer.head, writer, error)
         if self._tunnel is not None:
             self._tunnel.handler_ended()
         writer.cut_off()
@@ -333,11 +314,8 @@ class HTTPConnection(asyncio.Protocol):
         server.logger.debug("Refused a request of %s: %d %s", self.peername, error.status, error)
         for notify in server.observers.request_refused:
             notify(error.status, str(error), self.peername)
-        content_type, page = server.error_page(error.status, str(error), None, None)
-        fields = encode_fields([("Content-Type", content_type)]) + self.clock.default_fields
-        octets = self.ground.send_response(error.status, REASONS[error.status], fields, page, keep_alive=False)
         try:
-            self.write(octets)
+            self.write(render_refusal(server, self.ground, error))
         except ClientDisconnectedError:
             return
         self._linger()

@@ -26,13 +26,14 @@ def words(text: str) -> list[str]:
 FLOORS = ("protocol", "server", "web")
 ORDER = {
     "protocol": words("""
-        errors limits grammar events head framing body encode state connection auth dates mediatypes
-        disposition fields coding conditional cookies multipart websocket.frames websocket.deflate
+        twins errors limits grammar events head framing body encode state connection auth dates mediatypes
+        disposition forwarded proxyprotocol fields coding conditional cookies multipart
+        websocket.mask websocket.frames websocket.deflate
         websocket.handshake websocket.messages websocket.connection
     """),
     "server": words("""
-        observe flow sendfile tunnel clock access stream decoding errorpage writer wsevents outbox pings websocket
-        phase contract connection server sites
+        observe flow sendfile tunnel clock access stream decoding masking failurereport debugpage errorpage writer wsevents outbox pings websocket
+        phase contract failures connection server activation sites
     """),
     "web": words("""
         signals state compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
