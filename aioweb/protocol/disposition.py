@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import quote, unquote_to_bytes
 
@@ -72,6 +73,7 @@ class Disposition:
     """
 
 
+@lru_cache(maxsize=256)
 def read_disposition(value: str) -> Disposition | None:
     """Read a Content-Disposition whose octets were decoded as UTF-8, others as surrogates (PEP 383).
 
@@ -79,7 +81,7 @@ def read_disposition(value: str) -> Disposition | None:
     and so do the sections of RFC 2231; where an extended value cannot be decoded, the plain one counts.
 
     Returns None for what breaks the grammar or holds a control, for a parameter that stands twice, and for more than
-    32 parameters.
+    32 parameters. The last 256 different values are remembered; a part's head is bounded, so the cache is as well.
     """
     start = _KIND.match(value)
     if start is None or BAD_IN_VALUE.search(value) is not None:

@@ -20,6 +20,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 
 import attrs
 from multidict import CIMultiDictProxy
@@ -94,6 +95,10 @@ class _State(Enum):
     END = "behind the closing delimiter"
 
 
+# Each by a name of its own: reading a member off its enum costs as much as a call on Python 3.11.
+_PREAMBLE, _DELIMITER, _PADDED, _LAST_PADDED, _HEAD, _CONTENT_START, _CONTENT, _END = _State
+
+
 def read_boundary(content_type: str) -> str:
     """The boundary that a Content-Type names, quoted or not.
 
@@ -144,7 +149,7 @@ class MultipartDecoder:
             raise ValueError(f"a multipart boundary is 1 to 70 visible characters of ASCII, not {name!r:.80}")
         self._limits = limits
         self._delimiter = b"\r\n--" + name.encode()
-        self._state = _State.PREAMBLE
+        self._state = _PREAMBLE
         # The CRLF of the first delimiter may be missing, for nothing has to stand before it.
         self._buffer = b"\r\n"
         self._position = 0
@@ -172,7 +177,7 @@ class MultipartDecoder:
         """Take octets of the content, cut anywhere. Raises RuntimeError after `receive_eof`."""
         if self._is_complete:
             raise RuntimeError("receive_data() after receive_eof()")
-        if data and self._state is not _State.END and self._error is None:
+        if data and self._state is not _END and self._error is None:
             self._arrived.append(bytes(data))
 
     def receive_eof(self) -> None:
@@ -213,15 +218,15 @@ class MultipartDecoder:
         while True:
             event: MultipartEvent | Wait | None
             state = self._state
-            if state is _State.CONTENT or state is _State.PREAMBLE:
+            if state is _CONTENT or state is _PREAMBLE:
                 event = self._read_content()
-            elif state is _State.DELIMITER:
+            elif state is _DELIMITER:
                 event = self._read_delimiter()
-            elif state is _State.PADDING or state is _State.LAST_PADDING:
+            elif state is _PADDED or state is _LAST_PADDED:
                 event = self._read_padding()
-            elif state is _State.HEAD:
+            elif state is _HEAD:
                 event = self._read_head()
-            elif state is _State.CONTENT_START:
+            elif state is _CONTENT_START:
                 event = self._read_content_start()
             else:
                 event = EndOfMultipart()
@@ -232,31 +237,33 @@ class MultipartDecoder:
         """All that is certain to stand before the next delimiter."""
         start = self._position
         end = self._buffer.find(self._delimiter, start)
-        is_preamble = self._state is _State.PREAMBLE
+        is_preamble = self._state is _PREAMBLE
         if end >= 0:
             self._position = end + len(self._delimiter)
-            self._state = _State.DELIMITER
+            self._state = _DELIMITER
         else:
             end = self._position = self._certain_end(start)
         if end > start and not is_preamble:
             return Data(self._buffer[start:end])
-        return None if self._state is _State.DELIMITER else NEED_DATA
+        return None if self._state is _DELIMITER else NEED_DATA
 
     def _certain_end(self, start: int) -> int:
         """Where the buffer, which holds no delimiter, may begin one."""
         last = self._buffer.rfind(b"\r", max(start, len(self._buffer) - len(self._delimiter) + 1))
         return last if last >= 0 and self._delimiter.startswith(self._buffer[last:]) else len(self._buffer)
 
-    def _read_delimiter(self) -> Wait | None:
+    def _read_delimiter(self) -> PartEnd | Wait | None:
         """Two hyphens right behind a boundary make it the last one."""
         two = self._buffer[self._position : self._position + 2]
+        if two == b"\r\n":
+            return self._begin_head()
         if two == b"--":
             self._position += 2
-            self._state = _State.LAST_PADDING
+            self._state = _LAST_PADDED
         elif b"--".startswith(two):
             return NEED_DATA
         else:
-            self._state = _State.PADDING
+            self._state = _PADDED
         return None
 
     def _read_padding(self) -> PartEnd | Wait | None:
@@ -267,15 +274,24 @@ class MultipartDecoder:
         padding = _PADDING.match(self._buffer, self._position)
         self._position = padding.end() if padding is not None else self._position
         line_end = self._buffer[self._position : self._position + 2]
-        is_last = self._state is _State.LAST_PADDING
+        is_last = self._state is _LAST_PADDED
         if line_end != b"\r\n":
             if not b"\r\n".startswith(line_end):
                 raise MultipartError("a multipart boundary is not followed by CRLF")
             if not (is_last and self._is_complete):
                 return NEED_DATA
+        if not is_last:
+            return self._begin_head()
+        self._state = _END
+        return self._end_part()
+
+    def _begin_head(self) -> PartEnd | None:
         # The CRLF is left: a head without fields is the empty line that it begins.
-        self._state = _State.END if is_last else _State.HEAD
+        self._state = _HEAD
         self._checked = 0
+        return self._end_part()
+
+    def _end_part(self) -> PartEnd | None:
         if not self._in_part:
             return None
         self._in_part = False
@@ -296,37 +312,43 @@ class MultipartDecoder:
             raise MultipartTooLarge(f"more than {self._limits.parts} parts")
         headers = self._read_fields(start, end)
         self._position = end + 2
-        self._state = _State.CONTENT_START
+        self._state = _CONTENT_START
         self._in_part = True
         return PartBegin(headers)
 
     def _read_fields(self, start: int, end: int) -> CIMultiDictProxy[str]:
-        lines = self._buffer[start + 2 : end].split(b"\r\n") if end > start else []
-        if len(lines) > self._limits.part_fields:
+        section = self._buffer[start + 2 : end + 4]
+        if section.count(b"\r\n") - 1 > self._limits.part_fields:
             raise MultipartTooLarge(f"more than {self._limits.part_fields} fields in the head of a part")
         if self._buffer.find(self._delimiter, start, end) >= 0:
             # A boundary may look like a field: "--a:b".
             raise MultipartError("a multipart boundary in the head of a part")
-        if FIELD_SECTION.fullmatch(self._buffer, start + 2, end + 4) is None:
-            raise MultipartError("the head of a part has a line that is no field, is folded or holds a control")
-        partitions = [line.partition(b":") for line in lines]
-        names = [name.lower() for name, _, _ in partitions]
-        if len(set(names)) < len(names) and any(names.count(name) > 1 for name in _ONCE):
-            raise MultipartError("the head of a part repeats a field that may stand once")
-        return decode_fields(tuple((name, value.strip(b" \t")) for name, _, value in partitions))
+        return _parse_fields(section)
 
     def _read_content_start(self) -> Wait | None:
         """A delimiter may follow the head at once: the empty line is then its CRLF (RFC 2046, `body-part`)."""
         first = self._buffer[self._position : self._position + len(self._delimiter)]
         if first == self._delimiter:
             self._position += len(self._delimiter)
-            self._state = _State.DELIMITER
+            self._state = _DELIMITER
         elif self._delimiter.startswith(first):
             return NEED_DATA
         else:
             self._position += 2
-            self._state = _State.CONTENT
+            self._state = _CONTENT
         return None
+
+
+@lru_cache(maxsize=256)
+def _parse_fields(section: bytes) -> CIMultiDictProxy[str]:
+    """The fields of a part. Those of the last 256 different heads are remembered: a form is sent again and again."""
+    if FIELD_SECTION.fullmatch(section) is None:
+        raise MultipartError("the head of a part has a line that is no field, is folded or holds a control")
+    partitions = [line.partition(b":") for line in section.split(b"\r\n")[:-2]]
+    names = [name.lower() for name, _, _ in partitions]
+    if len(set(names)) < len(names) and any(names.count(name) > 1 for name in _ONCE):
+        raise MultipartError("the head of a part repeats a field that may stand once")
+    return decode_fields(tuple((name, value.strip(b" \t")) for name, _, value in partitions))
 
 
 def make_boundary() -> str:
