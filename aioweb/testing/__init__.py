@@ -11,7 +11,6 @@
     response.py     TestResponse: an answer, as users of aiohttp's test client know it
     websocket.py    TestWebSocket: a WebSocket of that client, over wsproto
     mocked.py       make_mocked_request: a request to call a handler with, without a server
-    memory.py       a connection without a socket, through the real protocol
     clock.py        advance_time: minutes that pass at once
     case.py         AioWebTestCase, for unittest
     plugin.py       the fixtures for pytest, which finds them by itself
@@ -29,12 +28,12 @@ if TYPE_CHECKING:
     from aioweb.testing.case import AioHTTPTestCase, AioWebTestCase
     from aioweb.testing.client import TestClient
     from aioweb.testing.clock import advance_time
-    from aioweb.testing.memory import MemoryClient
     from aioweb.testing.mocked import make_mocked_request
     from aioweb.testing.response import TestResponse
     from aioweb.testing.server import BaseTestServer, RawTestServer, TestServer, unused_port
     from aioweb.testing.transport import MemoryHTTPTransport
     from aioweb.testing.websocket import TestWebSocket, WebSocketRefused
+    from aioweb.web import MemoryClient
 
 __all__ = (
     "AioHTTPTestCase",
@@ -57,7 +56,7 @@ _HOMES = {
     "AioHTTPTestCase": "case",
     "AioWebTestCase": "case",
     "BaseTestServer": "server",
-    "MemoryClient": "memory",
+    "MemoryClient": "transport",
     "MemoryHTTPTransport": "transport",
     "RawTestServer": "server",
     "TestClient": "client",

@@ -9,7 +9,6 @@ from typing import Any
 from multidict import CIMultiDict
 
 from aioweb import HttpVersion, HttpVersion11, web
-from aioweb.testing.memory import MemoryTransport
 
 
 class _Nobody:
@@ -83,9 +82,9 @@ def make_mocked_request(
     return request
 
 
-def _make_transport(remote: str, sslcontext: Any) -> MemoryTransport:
+def _make_transport(remote: str, sslcontext: Any) -> web.MemoryTransport:
     extra = {"peername": (remote, 50000), "sockname": ("127.0.0.1", 80), "sslcontext": sslcontext}
-    transport = MemoryTransport(_Nobody(), extra)  # type: ignore[arg-type]
+    transport = web.MemoryTransport(_Nobody(), extra)  # type: ignore[arg-type]
     transport.set_write_buffer_limits(sys.maxsize)
     return transport
 

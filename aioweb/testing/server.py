@@ -14,7 +14,6 @@ from weakref import WeakSet
 from yarl import URL
 
 from aioweb import web
-from aioweb.testing.memory import MemoryClient
 
 _S = TypeVar("_S", bound="BaseTestServer")
 
@@ -138,13 +137,13 @@ class BaseTestServer(ABC):
             raise ValueError(f"the test server is {origin}, and {path!r} is not there")
         return origin.join(url)
 
-    def connect(self) -> MemoryClient:
+    def connect(self) -> web.MemoryClient:
         """Open a connection in memory, for octets that no client would send. RuntimeError before the start."""
         if not self.in_memory:
             raise RuntimeError("this server listens on a socket: use asyncio.open_connection()")
         server = self.server
         self._check_loop()
-        return self._context.copy().run(MemoryClient, server, sockname=("127.0.0.1", self.port))
+        return self._context.copy().run(web.MemoryClient, server, sockname=("127.0.0.1", self.port))
 
     def _check_loop(self) -> None:
         if asyncio.get_running_loop() is not self._loop:

@@ -10,7 +10,7 @@ import httpcore
 import httpx
 
 from aioweb.testing.clock import in_real_time
-from aioweb.testing.memory import MemoryClient
+from aioweb.web import MemoryClient
 
 
 class _Stream(httpcore.AsyncNetworkStream):

@@ -16,6 +16,7 @@ from aioweb.server.access import (
     JSONAccessLogger,
 )
 from aioweb.server.flow import ClientDisconnectedError
+from aioweb.server.memory import MemoryClient, MemoryTransport
 from aioweb.server.observe import Observer, Observers
 from aioweb.server.sites import BaseSite, NamedPipeSite, SockSite, TCPSite, UnixSite, unix_socket
 from aioweb.server.stream import BodyError, BodyInterrupted, BodyTimeout, BodyTooLarge, StreamReader
@@ -272,6 +273,8 @@ __all__ = (
     "LineTooLong",
     "MaskDomain",
     "MatchedSubAppResource",
+    "MemoryClient",
+    "MemoryTransport",
     "Middleware",
     "MsgType",
     "MultipartReader",

@@ -32,7 +32,7 @@ ORDER = {
         websocket.handshake websocket.messages websocket.connection
     """),
     "server": words("""
-        observe flow sendfile tunnel clock access stream decoding masking failurereport debugpage errorpage writer wsevents outbox pings websocket
+        observe memory flow sendfile tunnel clock access stream decoding masking failurereport debugpage errorpage writer wsevents outbox pings websocket
         phase contract failures connection server activation sites
     """),
     "web": words("""

@@ -10,7 +10,7 @@ import pytest
 
 from aioweb import HttpVersion10, web
 from aioweb.testing import make_mocked_request
-from aioweb.testing.memory import MemoryTransport
+from aioweb.web import MemoryTransport
 
 
 def test_it_is_a_real_request() -> None:

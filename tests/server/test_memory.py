@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from aioweb.testing import MemoryClient
-from aioweb.testing.memory import MemoryTransport
+from aioweb.server.memory import MemoryClient, MemoryTransport
 
 
 class Heard(asyncio.Protocol):

@@ -12,10 +12,12 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Mapping
 from itertools import count
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 _HIGH: Final = 65536
 _ports: Final = count(50000)
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class MemoryTransport(asyncio.Transport):
@@ -182,11 +184,12 @@ class MemoryTransport(asyncio.Transport):
 
 
 class MemoryClient:
-    """The client's end of a connection in memory, octet by octet. `TestServer.connect` makes it.
+    """The client's end of a connection in memory, octet by octet. `TestServer.connect` makes it, and `aioweb.asgi`.
 
     Args:
         factory: makes the server's protocol.
         peername, sockname: the addresses that the server is told; by default each client has a port of its own.
+        extra: what else the transport knows (`get_extra_info`), or knows better.
     """
 
     def __init__(
@@ -195,10 +198,11 @@ class MemoryClient:
         *,
         peername: tuple[str, int] | None = None,
         sockname: tuple[str, int] = ("127.0.0.1", 80),
+        extra: Mapping[str, Any] = _NOTHING,
     ) -> None:
         protocol = factory()
         addresses = {"peername": peername or ("127.0.0.1", next(_ports)), "sockname": sockname}
-        self._transport = MemoryTransport(protocol, {**addresses, "socket": _NoSocket()})
+        self._transport = MemoryTransport(protocol, {**addresses, "socket": _NoSocket(), **extra})
         protocol.connection_made(self._transport)
 
     @property
