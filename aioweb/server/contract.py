@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from aioweb.protocol.events import RequestHead
 from aioweb.protocol.limits import Limits
@@ -18,6 +18,16 @@ from aioweb.server.writer import ServerFacts, StreamWriter
 
 Handler = Callable[[RequestHead, StreamReader, StreamWriter], Awaitable[None]]
 """The whole contract upward: answer this request with this writer."""
+
+ClientGone = Literal["cancel", "finish"]
+"""What becomes of a handler whose client goes: it is cancelled, or it finishes for nobody."""
+
+
+def cancels(client_gone: ClientGone) -> bool:
+    """Whether a handler is cancelled when its client goes. Raises ValueError for what is no `ClientGone`."""
+    if client_gone not in ("cancel", "finish"):
+        raise ValueError(f"client_gone is 'cancel' or 'finish', not {client_gone!r}")
+    return client_gone == "cancel"
 
 
 class ServerView(ServerFacts, Protocol):

@@ -1,4 +1,4 @@
-"""Flow control of one transport, both ways: who may write on, and whether the peer's octets are read.
+"""Flow control of one transport, both ways: who may write on, whether the peer's octets are read, whether it is there.
 
 Writing acts at once and hands out an awaitable; awaiting it waits until the transport's buffer has drained, dropping it
 warns nobody. So `resp.write(data)` serves old code that calls it and new code that awaits it (contract 3).
@@ -54,12 +54,13 @@ class _Drain:
 class Flow:
     """The flow of one connection. Made by HTTPConnection, which passes on what the transport calls."""
 
-    __slots__ = ("_loop", "_transport", "_waiters", "lost", "reading_paused", "writing_paused")
+    __slots__ = ("_departure", "_loop", "_transport", "_waiters", "lost", "reading_paused", "writing_paused")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         self._loop = loop
         self._transport = transport
         self._waiters: list[asyncio.Future[None]] | None = None
+        self._departure: list[asyncio.Future[bool]] | None = None
         self.writing_paused = False
         self.reading_paused = False
         self.lost = False
@@ -79,6 +80,8 @@ class Flow:
         # On Python 3.10 a TLS transport that its peer has closed warns that we did not.
         self._transport.close()
         self._wake()
+        for waiter in self._departure or ():
+            _tell(waiter, True)
 
     def pause_reading(self) -> None:
         """Read no more from the socket; harmless when it is paused or closing."""
@@ -108,8 +111,34 @@ class Flow:
         if self.lost:
             raise ClientDisconnectedError("the client is gone")
 
+    async def wait_lost(self, exchange: asyncio.Future[Any] | None) -> bool:
+        """Wait until the peer is gone: True, or until `exchange` is over without that: False."""
+        if self.lost:
+            return True
+        if self._departure is None:
+            self._departure = []
+        waiter: asyncio.Future[bool] = self._loop.create_future()
+        self._departure.append(waiter)
+
+        def over(_: object) -> None:
+            _tell(waiter, False)
+
+        if exchange is not None:
+            exchange.add_done_callback(over)
+        try:
+            return await waiter
+        finally:
+            self._departure.remove(waiter)
+            if exchange is not None:
+                exchange.remove_done_callback(over)
+
     def _wake(self) -> None:
         waiters, self._waiters = self._waiters, None
         for waiter in waiters or ():
             if not waiter.done():
                 waiter.set_result(None)
+
+
+def _tell(waiter: asyncio.Future[bool], gone: bool) -> None:
+    if not waiter.done():
+        waiter.set_result(gone)

@@ -20,7 +20,8 @@ from aioweb.protocol.limits import Limits
 from aioweb.server.access import AsyncAccessLogObserver
 from aioweb.server.clock import Clock
 from aioweb.server.connection import HTTPConnection
-from aioweb.server.contract import Handler
+from aioweb.server.contract import ClientGone, Handler, cancels
+from aioweb.server.debugpage import Facts
 from aioweb.server.errorpage import ErrorPage
 from aioweb.server.errorpage import error_page as default_error_page
 from aioweb.server.observe import NO_OBSERVERS, Observers
@@ -43,7 +44,9 @@ class Server:
         observers: who is told of events.
         keep_alive_on: False answers every request with `Connection: close`.
         tcp_keepalive: let the kernel probe silent TCP peers (SO_KEEPALIVE).
-        handler_cancellation: cancel the handler when its client goes.
+        client_gone: what becomes of a handler whose client goes: "cancel" or "finish", which is the default. A request
+            may say otherwise.
+        handler_cancellation: the same as True or False, as aiohttp names it; `client_gone` wins.
         auto_decompress: undo the Content-Encoding of requests as their content is read; if False, it is left to the
             handler.
         debug: show tracebacks in error pages. Never in production: they hold secrets.
@@ -63,6 +66,7 @@ class Server:
         observers: Observers = NO_OBSERVERS,
         keep_alive_on: bool = True,
         tcp_keepalive: bool = True,
+        client_gone: ClientGone | None = None,
         handler_cancellation: bool = False,
         auto_decompress: bool = True,
         debug: bool = False,
@@ -76,7 +80,7 @@ class Server:
         self.observers = observers
         self.keep_alive_on = keep_alive_on
         self.tcp_keepalive = tcp_keepalive and keep_alive_on
-        self.handler_cancellation = handler_cancellation
+        self.handler_cancellation = handler_cancellation if client_gone is None else cancels(client_gone)
         self.auto_decompress = auto_decompress
         self.debug = debug
         self.logger = logger

@@ -422,6 +422,11 @@ class StreamWriter:
             raise ClientDisconnectedError("the exchange is over")
         return self.channel
 
+    async def disconnected(self) -> bool:
+        """Wait until the client is gone: True; False when the exchange ends, or has ended, while it is still there."""
+        channel = self.channel
+        return channel is not None and await channel.flow.wait_lost(channel.task)
+
     def _open(self) -> Channel:
         channel = self._over()
         if channel.flow.lost:

@@ -188,6 +188,18 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         self.writer.handler_cancellation = wanted
 
     # -- the content -----------------------------------------------------------------------------------------------
+    async def disconnected(self) -> bool:
+        """Wait until the client has gone: True. It costs nothing where nobody asks.
+
+        For a handler that finishes without its client, or work beside it. If the request ends while the client is still
+        there, it is False, so nobody is left waiting. For a WebSocket, the client has gone when the connection closes.
+
+        A client that closes or breaks its connection is noticed at once, unless the server has stopped reading: more
+        than `Limits.read_buffer` bytes of content, or of further requests, wait unread. One that vanishes without a
+        word (its cable is cut) is noticed when something that is sent to it makes no progress (`Limits.write_timeout`).
+        """
+        return await self.writer.disconnected()
+
 
     @property
     def body_exists(self) -> bool:

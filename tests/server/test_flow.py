@@ -133,3 +133,29 @@ async def test_a_transport_that_ends_is_left_alone(how: str) -> None:
     flow.pause_reading()
     assert "resume_reading" not in transport.calls
     assert transport.calls.count("pause_reading") == 1
+
+
+# -- the peer's leaving ------------------------------------------------------------------------------------------------
+
+
+async def test_who_waits_for_the_peer_to_leave_is_told_each_time() -> None:
+    flow, _ = make()
+    exchange = asyncio.get_running_loop().create_future()
+    waiting = [asyncio.create_task(flow.wait_lost(exchange)) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting.pop().cancel()
+    flow.connection_lost()
+    assert await asyncio.gather(*waiting) == [True, True]
+    assert await flow.wait_lost(exchange)
+    exchange.set_result(None)
+
+
+async def test_who_waits_for_the_peer_to_leave_does_not_outlast_the_exchange() -> None:
+    flow, _ = make()
+    exchange = asyncio.get_running_loop().create_future()
+    waiting = asyncio.create_task(flow.wait_lost(exchange))
+    await asyncio.sleep(0)
+    exchange.set_result(None)
+    assert await waiting is False
+    flow.connection_lost()
+    assert await flow.wait_lost(None)
