@@ -1,7 +1,8 @@
 """Field values that a server reads and writes, and the face of the files that hold the larger ones of them.
 
     mediatypes.py   Content-Type, parameters        dates.py   Last-Modified, If-Modified-Since, Date
-    auth.py         Basic credentials               here       ETag, Range, Accept and its kin, Forwarded
+    auth.py         Basic credentials               here       ETag, Range, Accept and its kin
+    forwarded.py    Forwarded
 
 Whatever a client sent, nothing here raises but `parse_range` and `BasicAuth.decode`, whose callers want to know. Lists
 are read from the left in one pass, up to a number of members, and end at the first member that breaks the grammar; the
@@ -13,14 +14,14 @@ next comma: no two neighbouring repeats match the same character, so that time i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from types import MappingProxyType
 
 import attrs
 
 from aioweb.protocol.auth import BasicAuth
 from aioweb.protocol.dates import format_http_date, parse_http_date
+from aioweb.protocol.forwarded import parse_forwarded
 from aioweb.protocol.grammar import CONTENT_LENGTH, TOKEN
 from aioweb.protocol.mediatypes import (
     OCTET_STREAM,
@@ -31,7 +32,6 @@ from aioweb.protocol.mediatypes import (
     parse_mimetype,
     read_content_type,
     scan_parameters,
-    unescape,
 )
 
 __all__ = (
@@ -80,14 +80,6 @@ _MEMBER_END = re.compile(r"[ \t]*(?:,|\Z)")
 # RFC 9110 section 12.4.2: qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] ). Java sends q=.2, others send
 # more digits than three.
 _QVALUE = re.compile(r"[01](?:\.[0-9]{0,17})?|\.[0-9]{1,17}")
-# RFC 7239 section 4
-#   Forwarded         = 1#forwarded-element
-#   forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] )
-#   forwarded-pair    = token "=" ( token / quoted-string )
-# Proxies send 1.2.3.4:5678 and [::1] without the quotes that they need; that has one reading, so it passes.
-_FORWARDED_PAIR = re.compile(
-    rf"""[ \t]*(?:({_TOKEN})=(?:([!#-+\--:<-~]+)|"([^"\\]*(?:\\.[^"\\]*)*)")[ \t]*)?([;,]|\Z)""", re.DOTALL
-)
 
 
 @attrs.frozen
@@ -208,41 +200,6 @@ def _accepted_range(name: str, parameters: Mapping[str, str]) -> str:
             break
         parts.append(f"{key}={text}")
     return ";".join(parts)
-
-
-def parse_forwarded(values: Iterable[str]) -> tuple[Mapping[str, str], ...]:
-    """Read the Forwarded fields (RFC 7239) of a request, in order: one read-only mapping for each proxy's element.
-
-    Names are in lower case, values without their quotes. An element that is malformed, or names a parameter twice,
-    ends the reading of its field value; the good ones before it stay. At most 64 elements are read in all.
-
-    Nothing of it can be trusted unless a proxy of your own wrote it.
-    """
-    elements: list[Mapping[str, str]] = []
-    for value in values:
-        for element in _forwarded_elements(value):
-            if len(elements) == _LIST_LIMIT:
-                return tuple(elements)
-            elements.append(MappingProxyType(element))
-    return tuple(elements)
-
-
-def _forwarded_elements(value: str) -> Iterator[dict[str, str]]:
-    element: dict[str, str] = {}
-    position = 0
-    while (match := _FORWARDED_PAIR.match(value, position)) is not None:
-        position = match.end()
-        name, bare, quoted, end = match.groups()
-        if name:
-            name = name.lower()
-            if name in element:
-                return
-            element[name] = bare or unescape(quoted or "")
-        if end != ";" and element:
-            yield element
-            element = {}
-        if not end:
-            return
 
 
 def _members(pattern: re.Pattern[str], value: str, start: int, limit: int) -> Iterator[re.Match[str]]:

@@ -58,6 +58,10 @@ class Limits:
     empty_lines: int = _size(4)
     """CRLFs that are skipped before a request line (RFC 9112 section 2.2 asks for at least one); over it: 400."""
 
+    proxy_header: int = _size(4096)
+    """A header of the PROXY protocol, version 2, where a listener demands one, bytes; over it the connection is cut.
+    haproxy sends at most some hundred bytes; one of version 1 has 107 at most."""
+
     # -- the content ---------------------------------------------------------------------------------------------
 
     chunk_line: int = _size(4096)

@@ -103,6 +103,7 @@ from aioweb.web.exceptions import (
 from aioweb.web.fileresponse import FileResponse, content_disposition
 from aioweb.web.forms import FileField
 from aioweb.web.handler import WebServer as Server
+from aioweb.web.forwarded import TrustedProxies
 from aioweb.web.handler import continue_on_read
 from aioweb.web.middlewares import (
     Handler,
@@ -314,6 +315,7 @@ __all__ = (
     "TCPSite",
     "TransferEncodingError",
     "UnixSite",
+    "TrustedProxies",
     "UrlDispatcher",
     "UrlMappingMatchInfo",
     "View",

@@ -325,6 +325,7 @@ class Application(ApplicationAliases, StateMapping):
                 - access_log_class: a subclass of AbstractAccessLogger, or what makes one.
                 - access_log_format: its format.
                 - observers: further observers.
+                - forwarded: the proxies that may speak for their clients, a `TrustedProxies`; None for nobody.
                 - log: the name of `logger` in aiohttp 0.17.
                 - host, port, timeout_ceil_threshold: accepted for old code, without effect.
 
@@ -374,7 +375,8 @@ class Application(ApplicationAliases, StateMapping):
         if match_info is None:
             if self._match is None:
                 return self._resolve(request)
-            match_info = self._match(head.method, head.path, head.authority)
+            host = head.authority if request.proxies is None else request.host
+            match_info = self._match(head.method, head.path, host)
         match_info.add_app(self)
         request.match_info = match_info
         for notify in self._request_routed:
@@ -450,8 +452,9 @@ def default_handler_factory(app: Application, router: AbstractRouter, **options:
     app.use_observers(observers)
     logger = rest.pop("logger", app.logger)
     debug = rest.pop("debug", app.debug)
-    handler = make_handler(app.respond, Request, limits=limits, observers=observers, logger=logger, debug=debug)
-    return Server(handler, limits=limits, observers=observers, logger=logger, debug=debug, **rest)
+    forwarded = rest.pop("forwarded", None)
+    settings: dict[str, Any] = {"limits": limits, "observers": observers, "logger": logger, "debug": debug}
+    return Server(make_handler(app.respond, Request, forwarded=forwarded, **settings), **settings, **rest)
 
 
 def _as_context(made: Any) -> AbstractAsyncContextManager[Any]:

@@ -21,6 +21,7 @@ from aioweb.server.server import Server
 from aioweb.server.stream import EMPTY_BODY, StreamReader
 from aioweb.server.tunnel import Tunnel
 from aioweb.server.writer import StreamWriter
+from aioweb.web.forwarded import TrustedProxies
 from aioweb.web.request import Request
 
 _DEFAULT_LIMITS: Final = Limits()
@@ -92,7 +93,7 @@ def detached_request(
         transport: what is asked for "peername" and other extra information; takes what the handler sends.
         content: is read instead of what `octets` hold of content; they end with the head then.
         limits: sizes.
-        options: for `Server`, such as `secure_proxy_ssl_header`.
+        options: for `Server`, such as `secure_proxy_ssl_header`, and `forwarded`.
 
     Raises ProtocolError for what the parser refuses, ValueError for octets that are no whole request or more than one.
     """
@@ -104,10 +105,14 @@ def detached_request(
     body = content if content is not None else _read_content(ground, head, limits)
     if ground.buffer:
         raise ValueError(f"{len(ground.buffer)} octets follow the request")
+    forwarded: TrustedProxies | None = options.pop("forwarded", None)
     server = Server(_NO_HANDLER, limits=limits, **options)
     if server.auto_decompress and body is not EMPTY_BODY:
         body = undo_codings(body, head.fields, limits)
-    return Request(head, body, StreamWriter(_Detached(ground, transport, server), head), limits)
+    request = Request(head, body, StreamWriter(_Detached(ground, transport, server), head), limits)
+    if forwarded is not None and forwarded.has_peer(request.writer.peername):
+        request.proxies = forwarded
+    return request
 
 
 def _read_content(ground: Connection, head: RequestHead, limits: Limits) -> StreamReader:

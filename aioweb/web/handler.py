@@ -29,6 +29,7 @@ from aioweb.server.writer import StreamWriter
 from aioweb.server.wsevents import WebSocketClosed
 from aioweb.web.compat import split_options
 from aioweb.web.exceptions import HTTPException, HTTPExpectationFailed
+from aioweb.web.forwarded import TrustedProxies
 from aioweb.web.request import BaseRequest
 from aioweb.web.response import Response
 from aioweb.web.streamresponse import StreamResponse
@@ -46,8 +47,14 @@ def make_handler(
     observers: Observers,
     logger: logging.Logger,
     debug: bool,
+    forwarded: TrustedProxies | None = None,
 ) -> ServerHandler:
-    """Make what a server calls for each request: it answers with what `respond(request)` returns or raises."""
+    """Make what a server calls for each request: it answers with what `respond(request)` returns or raises.
+
+    Raises TypeError for `forwarded` that is no TrustedProxies.
+    """
+    if forwarded is not None and not isinstance(forwarded, TrustedProxies):
+        raise TypeError(f"forwarded takes web.TrustedProxies(...), not {forwarded!r}")
     timed = observers.timed
     request_started = observers.request_started
     # Who wants to hear of heads hears it where every head passes, a stream's in the middle of its handler too.
@@ -55,6 +62,8 @@ def make_handler(
 
     async def answer(head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
         request = request_class(head, body, writer, limits)
+        if forwarded is not None and forwarded.has_peer(writer.peername):
+            request.proxies = forwarded
         if first_hooks:
             request.response_prepare_hooks = first_hooks
         for notify in request_started:
@@ -195,6 +204,7 @@ class WebServer(Server):
 
     Raises TypeError for a handler that is no coroutine function, and for an option that nobody knows.
     """
+        forwarded: the proxies that may speak for their clients; None for nobody.
 
     def __init__(
         self,
@@ -212,8 +222,9 @@ class WebServer(Server):
     ) -> None:
         if not callable(handler):
             raise TypeError(f"the handler must be a coroutine function, not {handler!r}")
+        forwarded: TrustedProxies | None = None,
         limits, rest = split_options(limits, options)
         log = access_observer(access_log_class, access_log, access_log_format)
         seam = Observers([*observers, *([log] if log is not None else [])])
-        answer = make_handler(handler, request_factory, limits=limits, observers=seam, logger=logger, debug=debug)
-        super().__init__(answer, limits=limits, observers=seam, logger=logger, debug=debug, **rest)
+        settings: dict[str, Any] = {"limits": limits, "observers": seam, "logger": logger, "debug": debug}
+        super().__init__(make_handler(handler, request_factory, forwarded=forwarded, **settings), **settings, **rest)

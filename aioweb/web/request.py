@@ -162,6 +162,7 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         """The parts of the path and the route; set once the request was routed."""
         self.response_prepare_hooks: Sequence[Callable[[Any, Any], Awaitable[object]]] = ()
         """Called with request and response before the head of the response is sent."""
+        self.proxies = None
         self._given = _NOTHING
         self._known = None
         self._state = NO_STATE
@@ -187,7 +188,6 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
     def handler_cancellation(self, wanted: bool | None) -> None:
         self.writer.handler_cancellation = wanted
 
-    # -- the content -----------------------------------------------------------------------------------------------
     async def disconnected(self) -> bool:
         """Wait until the client has gone: True. It costs nothing where nobody asks.
 
@@ -200,6 +200,7 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         """
         return await self.writer.disconnected()
 
+    # -- the content -----------------------------------------------------------------------------------------------
 
     @property
     def body_exists(self) -> bool:
@@ -436,8 +437,8 @@ class Request(BaseRequest):
     def url_for(self, name: str, /, **parts: object) -> URL:
         """The URL of the route with that name: of `app`, else of the applications around it, the innermost first.
 
-        So the routes of a sister application are found as "sister:route". See `Application.url_for` for names and what
-        it raises.
+        So the routes of a sister application are found as "sister:route". With `root_path` in front. See
+        `Application.url_for` for names and what it raises.
         """
         for app in self._apps_outward():
             try:
@@ -445,7 +446,7 @@ class Request(BaseRequest):
             except KeyError:
                 continue
             url: URL = resource.url_for(**parts)
-            return url
+            return url if not self.root_path else URL(f"{self.root_path}{url}", encoded=True)
         raise KeyError(name)
 
     def _apps_outward(self) -> list[Any]:

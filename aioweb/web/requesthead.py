@@ -18,9 +18,11 @@ from aioweb.protocol.cookies import parse_cookie
 from aioweb.protocol.events import HttpVersion, RawFields, RequestHead
 from aioweb.protocol.fields import ETag, parse_etags, parse_forwarded, parse_http_date, parse_range
 from aioweb.protocol.limits import Limits
+from aioweb.server.proxied import ProxiedPeer
 from aioweb.server.writer import StreamWriter
 from aioweb.web.exceptions import HTTPBadRequest, HTTPRequestURITooLong
 from aioweb.web.fieldview import FieldView
+from aioweb.web.forwarded import NOBODY, Behind, TrustedProxies, with_port
 from aioweb.web.text import parse_urlencoded
 
 _T = TypeVar("_T")
@@ -59,7 +61,7 @@ class _Lazy(Generic[_T]):
 class RequestHeadView(FieldView):
     """What can be asked about the request line, the connection and the fields. Only made as a `Request`."""
 
-    __slots__ = ("_given", "_known", "head", "limits", "writer")
+    __slots__ = ("_given", "_known", "head", "limits", "proxies", "writer")
 
     head: RequestHead
     """The parsed head; shared, not to be changed."""
@@ -67,6 +69,8 @@ class RequestHeadView(FieldView):
     """Where the response goes. Handlers use the methods of their response instead."""
     limits: Limits
     """The limits of the server or the application."""
+    proxies: TrustedProxies | None
+    """What says which fields are believed, if a trusted proxy has connected; None if none has, see `TrustedProxies`."""
     _given: Mapping[str, Any]  # what clone() was told, and the limits that were set
     _known: dict[str, Any] | None  # what _Lazy has computed
 
@@ -108,9 +112,12 @@ class RequestHeadView(FieldView):
 
     @_Lazy
     def url(self: RequestHeadView) -> URL:
-        """The absolute URL. What the client called the host must be one, HTTPBadRequest if not."""
+        """The absolute URL, as the client knows it: with `root_path`.
+
+        What the client called the host must be one, HTTPBadRequest if not.
+        """
         # RFC 9110 section 7.1: the URI of `OPTIONS *` has no path, and CONNECT has only an authority.
-        path = self.head.path if self.head.path.startswith("/") else ""
+        path = self.root_path + self.head.path if self.head.path.startswith("/") else ""
         try:
             url = URL.build(
                 scheme=self.scheme, authority=self.host, path=path, query_string=self.head.query, encoded=True
@@ -179,12 +186,18 @@ class RequestHeadView(FieldView):
 
     @property
     def scheme(self) -> str:
-        """The scheme: "https" on TLS, or when a trusted proxy says so (`secure_proxy_ssl_header`); else "http".
+        """The scheme that the client uses, "https" or "http".
 
-        The scheme of an absolute target is the client's word, and does not count.
+        What a trusted proxy tells comes first (`TrustedProxies`), then TLS on this connection or, by a PROXY header, on
+        that to the proxy, then `secure_proxy_ssl_header`. The scheme of an absolute target is the client's word, and
+        does not count.
         """
         if "scheme" in self._given:
             return str(self._given["scheme"])
+        if self.proxies is not None and self._behind.scheme is not None:
+            return self._behind.scheme
+        if isinstance(self.writer.peername, ProxiedPeer) and self.writer.peername.secure:
+            return "https"
         if self.get_extra_info("sslcontext") is not None or self.get_extra_info("ssl_object") is not None:
             return "https"
         proxy_field = self.writer.secure_proxy_ssl_header
@@ -199,14 +212,24 @@ class RequestHeadView(FieldView):
 
     @property
     def host(self) -> str:
-        """Who was asked, with a port if the client named one; the name of the socket if the client named nobody."""
+        """Who was asked, with a port if the client named one; the name of the socket if the client named nobody.
+
+        What a trusted proxy tells comes first (`TrustedProxies`).
+        """
         if "host" in self._given:
             return str(self._given["host"])
-        return self.head.authority or _format_socket_name(self.get_extra_info("sockname"))
+        host = self.head.authority or _format_socket_name(self.get_extra_info("sockname"))
+        if self.proxies is not None:
+            return with_port(self._behind.host or host, self._behind.port, self.scheme)
+        return host
 
     @property
     def remote(self) -> str | None:
-        """The address of the client, without its port; None for a Unix socket."""
+        """The address of the client, without its port; None for a Unix socket.
+
+        What a trusted proxy tells comes first (`TrustedProxies`), then the PROXY protocol. The address of the socket is
+        `get_extra_info("peername")`.
+        """
         if "remote" in self._given:
             return str(self._given["remote"])
         peername = self.writer.peername
@@ -218,9 +241,23 @@ class RequestHeadView(FieldView):
     def headers(self) -> CIMultiDictProxy[str]:
         """The fields, read-only, by name in any case."""
         return self.head.fields.headers
+        if self.proxies is not None and self._behind.remote is not None:
+            return self._behind.remote
 
     @property
     def raw_headers(self) -> RawFields:
+    @property
+    def root_path(self) -> str:
+        """What a trusted proxy has cut off the front of the path (X-Forwarded-Prefix), "" for nothing.
+
+        `url` and `url_for` have it in front; `path` and `rel_url` are what was received and routed.
+        """
+        return "" if self.proxies is None else self._behind.root_path
+
+    @_Lazy
+    def _behind(self: RequestHeadView) -> Behind:
+        return NOBODY if self.proxies is None else self.proxies.read(self.headers)
+
         """Names and values as octets, in their order."""
         return self.head.fields.pairs
 
@@ -231,7 +268,7 @@ class RequestHeadView(FieldView):
 
     @_Lazy
     def forwarded(self: RequestHeadView) -> tuple[Mapping[str, str], ...]:
-        """What proxies added to Forwarded (RFC 7239), one mapping for each. Any client can write it."""
+        """What proxies added to Forwarded (RFC 7239), one mapping for each. Any client can write it: see `remote`."""
         return parse_forwarded(self.headers.getall("Forwarded", ()))
 
     @property

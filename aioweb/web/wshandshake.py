@@ -71,7 +71,7 @@ def negotiate(
         asked = read_handshake(head)
     except BadHandshake as error:
         raise _refusal(head.method, error)
-    if allowed_origins is not None and not origin_allowed(head, allowed_origins):
+    if allowed_origins is not None and not origin_allowed(head, allowed_origins, request.host):
         raise HTTPForbidden(text="403: pages of this site may not open a WebSocket here")
     if request.writer.stopping:
         raise HTTPServiceUnavailable(text="503: the server stops")

@@ -28,6 +28,7 @@ PATTERNS_ALLOWED = {
     "dates.py": "the three forms of a date (RFC 9110 section 5.6.7) are read in this one place",
     "mediatypes.py": "media types and their parameters come from MIME and are read in this one place",
     "fields.py": "the grammars of single fields (ETag, Range ...) stand beside their one reader",
+    "forwarded.py": "Forwarded has a grammar of its own, RFC 7239, and is read here, from both sides",
     "cookies.py": "cookies have a grammar of their own, RFC 6265, which is not HTTP's",
     "disposition.py": "Content-Disposition has a grammar and escapes of its own, read and written here",
     "multipart.py": "the part headers of MIME, RFC 2046 and 7578, are not HTTP's either",

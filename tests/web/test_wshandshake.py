@@ -21,6 +21,7 @@ class Asked:
         fields = "".join(f"{line}\r\n" for line in ("Host: a.example", *lines))
         ground.receive_data(f"{method} / HTTP/{version}\r\n{fields}\r\n".encode())
         self.head: Any = ground.next_event()
+        self.host = "a.example"
         self.writer = self
         self.stopping = stopping
 

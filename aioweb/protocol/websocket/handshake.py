@@ -177,25 +177,27 @@ def response_fields(
     return fields
 
 
-def origin_allowed(head: RequestHead, allowed: Iterable[str]) -> bool:
+def origin_allowed(head: RequestHead, allowed: Iterable[str], host: str | None = None) -> bool:
     """Tell whether the page that asks belongs to an allowed site (RFC 6455 section 10.2).
 
     Args:
         head: The request. Without Origin no browser asks, and there is nothing to check; so it is allowed.
         allowed: Origins, as `https://example.org` or `http://localhost:8080`; `self` stands for the host that is asked.
+        host: The host that is asked, where a proxy tells another one than the head.
     """
     origins = head.fields.headers.getall(hdrs.ORIGIN, [])
     if not origins:
         return True
     if len(origins) > 1:
         return False
-    scheme, host = _origin(origins[0])
+    asked = host or head.authority or ""
+    scheme, site = _origin(origins[0])
     for other in allowed:
         if other == "self":
             # The scheme that the client used is not known behind a proxy; the host it is, in Host.
-            if host and host == _origin(f"{scheme}://{head.authority or ''}")[1]:
+            if site and site == _origin(f"{scheme}://{asked}")[1]:
                 return True
-        elif (scheme, host) == _origin(other):
+        elif (scheme, site) == _origin(other):
             return True
     return False
 
