@@ -102,8 +102,8 @@ from aioweb.web.exceptions import (
 )
 from aioweb.web.fileresponse import FileResponse, content_disposition
 from aioweb.web.forms import FileField
-from aioweb.web.handler import WebServer as Server
 from aioweb.web.forwarded import TrustedProxies
+from aioweb.web.handler import WebServer as Server
 from aioweb.web.handler import continue_on_read
 from aioweb.web.middlewares import (
     Handler,
@@ -314,8 +314,8 @@ __all__ = (
     "SystemRoute",
     "TCPSite",
     "TransferEncodingError",
-    "UnixSite",
     "TrustedProxies",
+    "UnixSite",
     "UrlDispatcher",
     "UrlMappingMatchInfo",
     "View",

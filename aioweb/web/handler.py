@@ -200,11 +200,11 @@ class WebServer(Server):
     Args:
         handler: `async handler(request)`; it returns a response, or raises one.
         request_factory: makes the request from (head, body, writer, limits); by default BaseRequest.
+        forwarded: the proxies that may speak for their clients; None for nobody.
         options: those of `aioweb.server.Server`, and single limits by the names that `make_handler` knows.
 
     Raises TypeError for a handler that is no coroutine function, and for an option that nobody knows.
     """
-        forwarded: the proxies that may speak for their clients; None for nobody.
 
     def __init__(
         self,
@@ -218,11 +218,11 @@ class WebServer(Server):
         logger: logging.Logger = server_logger,
         debug: bool = False,
         limits: Limits = _DEFAULT_LIMITS,
+        forwarded: TrustedProxies | None = None,
         **options: Any,
     ) -> None:
         if not callable(handler):
             raise TypeError(f"the handler must be a coroutine function, not {handler!r}")
-        forwarded: TrustedProxies | None = None,
         limits, rest = split_options(limits, options)
         log = access_observer(access_log_class, access_log, access_log_format)
         seam = Observers([*observers, *([log] if log is not None else [])])

@@ -232,20 +232,11 @@ class RequestHeadView(FieldView):
         """
         if "remote" in self._given:
             return str(self._given["remote"])
+        if self.proxies is not None and self._behind.remote is not None:
+            return self._behind.remote
         peername = self.writer.peername
         return str(peername[0]) if isinstance(peername, (tuple, list)) else None
 
-    # -- the fields ------------------------------------------------------------------------------------------------
-
-    @property
-    def headers(self) -> CIMultiDictProxy[str]:
-        """The fields, read-only, by name in any case."""
-        return self.head.fields.headers
-        if self.proxies is not None and self._behind.remote is not None:
-            return self._behind.remote
-
-    @property
-    def raw_headers(self) -> RawFields:
     @property
     def root_path(self) -> str:
         """What a trusted proxy has cut off the front of the path (X-Forwarded-Prefix), "" for nothing.
@@ -258,6 +249,15 @@ class RequestHeadView(FieldView):
     def _behind(self: RequestHeadView) -> Behind:
         return NOBODY if self.proxies is None else self.proxies.read(self.headers)
 
+    # -- the fields ------------------------------------------------------------------------------------------------
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """The fields, read-only, by name in any case."""
+        return self.head.fields.headers
+
+    @property
+    def raw_headers(self) -> RawFields:
         """Names and values as octets, in their order."""
         return self.head.fields.pairs
 
