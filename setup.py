@@ -1,6 +1,6 @@
 """Packaging of aioweb.
 
-Optional C extensions (a later release adds them) may fail to build without failing the install:
+Optional C extensions may fail to build without failing the install:
 each has a pure Python twin. AIOWEB_NO_EXTENSIONS=1 leaves them out on purpose.
 """
 
@@ -51,7 +51,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["aioweb", "aioweb.*"]),
-    package_data={"aioweb": ["py.typed"]},
+    package_data={"aioweb": ["py.typed", "protocol/*.pyi", "protocol/websocket/*.pyi"]},
     install_requires=["multidict>=6.0", "yarl>=1.12", "attrs>=22.2"],
     extras_require={
         "speedups": [

@@ -14,7 +14,8 @@ from typing import Any
 
 from aioweb.protocol.events import Wait
 from aioweb.protocol.websocket import Close, Message, Opcode, PerMessageDeflate, Ping, Pong, WebSocketConnection
-from aioweb.protocol.websocket.frames import FINAL, MASKED, mask
+from aioweb.protocol.websocket.frames import FINAL, MASKED
+from aioweb.protocol.websocket.mask import mask
 from tests.conftest import PATIENCE, Address, Answer, Peer
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="

@@ -8,8 +8,9 @@ a broken request is answered as soon as it can be known, and with the same error
 A section that repeats the one before on its connection (browsers and API clients do), or a whole head that does
 (pollers and health checks do), is recognised by its octets.
 
-`parse_request_head` is a pure function and may be replaced by a twin in C; `LineScan` holds what the slow way must
-remember between two calls, so that the work per octet is constant.
+`parse_request_head` is a pure function. Where it was built, _head.c takes its place: it accepts plain heads, and hands
+all others back to `parse_request_head_in_python`. `LineScan` holds what the slow way must remember between two calls,
+so that the work per octet is constant.
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ from aioweb.protocol.grammar import (
     TOKEN,
 )
 from aioweb.protocol.limits import Limits
+from aioweb.protocol.twins import TWINS_WANTED
 
 _NO_OPTIONS: frozenset[str] = frozenset()
 
 
-def parse_request_head(
+def parse_request_head_in_python(
     buffer: bytes | bytearray, limits: Limits, previous: RequestHead | None = None
 ) -> tuple[RequestHead, int] | None:
     """Parse the head at the beginning of `buffer`, which is left as it is.
@@ -81,6 +83,15 @@ def parse_request_head(
     version = HttpVersion10 if minor == b"0" else HttpVersion11
     head = _make_head(method.decode(), target, path, query, None, version, fields, match.group())
     return head, section_start + len(fields.raw)
+
+
+parse_request_head = parse_request_head_in_python
+"""What everybody calls: the twin if there is one, else `parse_request_head_in_python`."""
+if TWINS_WANTED:
+    try:
+        from aioweb.protocol._head import parse_request_head  # noqa: F401  (it takes the name's place)
+    except ImportError:  # not built
+        pass
 
 
 @attrs.define

@@ -32,12 +32,14 @@ ORDER = {
         websocket.handshake websocket.messages websocket.connection
     """),
     "server": words("""
-        observe memory flow sendfile tunnel clock access stream decoding masking failurereport debugpage errorpage writer wsevents outbox pings websocket
-        phase contract failures connection server activation sites
+        observe memory flow sendfile tunnel clock accessformat access stream decoding masking failurereport
+        debugpage errorpage writer wsevents outbox pings websocket
+        phase contract failures connection server networks proxied activation sites
     """),
     "web": words("""
         signals state compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
-        text filetypes partcodings parts partwriter forms requesthead request detached views paths routes domains
+        text filetypes partcodings parts partwriter forms forwarded requesthead
+        request detached views paths routes domains
         openfile fileresponse resources folder static
         routedef routeindex routeadder router middlewares wsmessage wshandshake websocket handler application runner
     """),

@@ -1,4 +1,7 @@
-"""Request heads: what is read, what is refused and with which words, and that both ways through a head agree."""
+"""Request heads: what is read, what is refused and with which words, and that all ways through a head agree.
+
+Every test here runs in both tongues, Python and C.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,15 @@ from aioweb.protocol import head as head_module
 from aioweb.protocol.connection import Connection
 from aioweb.protocol.errors import BadField, BadRequestLine, FieldsTooLarge, ProtocolError, UriTooLong
 from aioweb.protocol.events import HttpVersion10, HttpVersion11, RequestHead
-from aioweb.protocol.head import LineScan, check_lines, parse_request_head
+from aioweb.protocol.head import LineScan, check_lines
 from aioweb.protocol.limits import Limits
 from tests.data.hostile import HOSTILE
 from tests.data.unusual import UNUSUAL
 from tests.protocol.counting import CountingBuffer, CountingPattern
 from tests.protocol.strategies import limits, mutants, soups
 from tests.protocol.wire import observe
+
+pytestmark = pytest.mark.usefixtures("tongue")
 
 LIMITS = Limits()
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -27,7 +32,7 @@ def parse(
 ) -> tuple[RequestHead, int] | None:
     buffer = bytearray(octets)
     try:
-        return parse_request_head(buffer, bounds, previous)
+        return head_module.parse_request_head(buffer, bounds, previous)
     finally:
         assert buffer == octets, "the buffer is left as it is"
 
@@ -392,7 +397,7 @@ def test_a_head_in_many_pieces_is_parsed_at_its_begin_and_at_its_end_only(monkey
 
     def counted(buffer, *rest):
         calls.append(len(buffer))
-        return parse_request_head(buffer, *rest)
+        return head_module.parse_request_head(buffer, *rest)
 
     monkeypatch.setattr("aioweb.protocol.connection.parse_request_head", counted)
     connection = Connection()

@@ -32,9 +32,9 @@ from aioweb.protocol.websocket.frames import (
     WebSocketError,
     encode_frame,
     is_close_code,
-    mask,
     read_frame_head,
 )
+from aioweb.protocol.websocket.mask import mask
 from aioweb.protocol.websocket.messages import (
     Close,
     Message,

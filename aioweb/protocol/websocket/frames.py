@@ -3,7 +3,7 @@
 Nothing here remembers anything. What a frame means among others (fragments, close handshake, compression) is decided in
 connection.py; this file reads the head of one and writes whole ones.
 
-`mask` is the one function that a twin in C may replace: everything else costs about a microsecond a frame.
+Masking, which every octet of a client's frame goes through, is in mask.py.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Final
 
 from aioweb.protocol.errors import ProtocolError
+from aioweb.protocol.websocket.mask import mask
 
 
 class Opcode(IntEnum):
@@ -70,7 +71,6 @@ MASKED: Final = 0x80
 """The bit of the second octet that says that a masking key follows."""
 
 _LONGEST_CONTROL = 125
-_KEY = 4
 
 
 def is_close_code(code: int) -> bool:
@@ -79,37 +79,6 @@ def is_close_code(code: int) -> bool:
     1004 has no meaning, 1005, 1006 and 1015 are for what happens without a close frame.
     """
     return 3000 <= code <= 4999 or 1000 <= code <= 1003 or 1007 <= code <= 1014
-
-
-# -- masking (RFC 6455 section 5.3) --------------------------------------------------------------------------------
-
-# Up to here one exclusive-or of two large integers wins, above it four translations (0.5 against 0.9 us at 125 octets,
-# 1.3 against 1.1 at 256, 280 against 72 at 64 KiB). A 1 in every fourth octet times the key is the key repeated.
-_SHORT = 256
-_REPEATED = [int.from_bytes(b"\1\0\0\0" * words, "little") for words in range(_SHORT // 4 + 2)]
-_TABLES: list[bytes] = []
-
-
-def mask(keyed: bytes | bytearray) -> bytes:
-    """Apply the masking key in the first four octets of `keyed` to the others, and return those.
-
-    The same undoes it. A bytearray may be changed by it.
-    """
-    size = len(keyed)
-    if size > _SHORT:
-        return _mask_long(bytearray(keyed) if isinstance(keyed, bytes) else keyed)
-    number = int.from_bytes(keyed, "little")
-    # The key is the lowest 32 bits. Of the octets that its last repetition has too many, three at most, none is kept.
-    return (number ^ (number & 0xFFFFFFFF) * _REPEATED[size + 3 >> 2]).to_bytes(size + 3, "little")[4:size]
-
-
-def _mask_long(keyed: bytearray) -> bytes:
-    if not _TABLES:  # 64 KiB that a process without long messages never needs
-        _TABLES.extend(bytes(key ^ octet for octet in range(256)) for key in range(256))
-    for index, key in enumerate(keyed[:_KEY]):
-        if key:
-            keyed[index::_KEY] = keyed[index::_KEY].translate(_TABLES[key])
-    return bytes(memoryview(keyed)[_KEY:])
 
 
 # -- heads ---------------------------------------------------------------------------------------------------------

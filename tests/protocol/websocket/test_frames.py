@@ -1,4 +1,4 @@
-"""frames.py: masking, heads and whole frames by themselves."""
+"""frames.py: heads and whole frames by themselves."""
 
 from __future__ import annotations
 
@@ -13,27 +13,9 @@ from aioweb.protocol.websocket.frames import (
     WebSocketError,
     encode_frame,
     is_close_code,
-    mask,
     read_frame_head,
 )
-from tests.protocol.websocket.exchange import frame, xor
-
-keys = st.one_of(st.binary(min_size=4, max_size=4), st.sampled_from([b"\0\0\0\0", b"\xff\0\xff\0", b"\0\0\0\xff"]))
-
-
-@given(keys, st.one_of(st.binary(max_size=300), st.integers(0, 3000).map(lambda size: b"\xa5" * size)))
-def test_masking_is_the_exclusive_or_of_the_rfc(key, payload):
-    assert mask(key + payload) == xor(payload, key)
-    assert mask(bytearray(key + payload)) == xor(payload, key)
-
-
-@pytest.mark.parametrize("size", [*range(10), *range(120, 132), *range(248, 262), 1024, 65537])
-def test_masking_twice_gives_the_payload_at_every_size(size):
-    key, payload = b"\x01\x80\xff\x7f", bytes(index * 7 & 0xFF for index in range(size))
-    masked = mask(key + payload)
-    assert type(masked) is bytes
-    assert masked == xor(payload, key)
-    assert mask(bytearray(key + masked)) == payload
+from tests.protocol.websocket.exchange import frame
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 70000])

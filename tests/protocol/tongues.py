@@ -1,0 +1,51 @@
+"""The two tongues of the ground: its functions that exist in Python and in C, and where they are called.
+
+A module of tests with `pytestmark = pytest.mark.usefixtures("tongue")` runs whole in each of them (conftest.py). It has
+to call such a function through its module, `head.parse_request_head`, as that is what the fixture exchanges.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import attrs
+import pytest
+
+from aioweb.protocol import connection, head
+from aioweb.protocol.websocket import connection as websocket_connection
+from aioweb.protocol.websocket import frames, mask
+
+TONGUES = ("Python", "C")
+
+
+@attrs.frozen
+class Twins:
+    """One function in two tongues."""
+
+    name: str
+    reference: Callable[..., Any]
+    module: str
+    """The name of the extension."""
+    users: tuple[ModuleType, ...]
+    """Who calls it by its name."""
+
+    def spoken(self, tongue: str) -> Callable[..., Any]:
+        """The function in that tongue. Skips the test where the twin was not built; fails in CI."""
+        if tongue == "Python":
+            return self.reference
+        try:
+            function: Callable[..., Any] = getattr(importlib.import_module(self.module), self.name)
+        except ImportError as error:
+            if os.environ.get("CI") == "true" and os.environ.get("AIOWEB_NO_EXTENSIONS") != "1":
+                pytest.fail(f"the twins in C were not built: {error}")
+            pytest.skip(f"needs the twins in C, `.venv/bin/pip install -e .` builds them: {error}")
+        return function
+
+
+HEAD = Twins("parse_request_head", head.parse_request_head_in_python, "aioweb.protocol._head", (head, connection))
+MASK = Twins("mask", mask.mask_in_python, "aioweb.protocol.websocket._mask", (mask, frames, websocket_connection))
+ALL = (HEAD, MASK)
