@@ -405,7 +405,7 @@ def test_e13_header_values() -> None:
 
 
 @given(value=st.text(st.characters(codec="utf-8"), max_size=60).map(lambda text: f"form-data{text}"))
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_e14_no_content_disposition_breaks_the_server(value: str) -> None:
     async def read() -> None:
         data = b"--x\r\nContent-Disposition: " + value.encode() + b"\r\n\r\n1\r\n--x--"

@@ -14,6 +14,7 @@ import doctest
 import gc
 import inspect
 import json
+import signal
 import sys
 import types
 
@@ -74,6 +75,9 @@ def run_doctest(block, namespace):
 
 
 def main():
+    # A shell that starts the tests in the background has SIGINT ignored, by all that they start: Python leaves it so,
+    # and Ctrl-C is how a page that serves is stopped.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     unraisable = []
     sys.unraisablehook = lambda hook: unraisable.append(f"{type(hook.exc_value).__name__}: {hook.exc_value}")
     blocks = json.load(sys.stdin)
