@@ -1,12 +1,6 @@
-"""The access log, first subscriber of the seam in observe.py: one line for each response, after its last byte.
+"""The access log, first subscriber of the seam in observe.py: one line for each request, when it is over.
 
-It refuses to know how lines are kept: they go to a `logging.Logger`. A format is compiled once, into a template for `%`
-and one function for each atom, so a line costs one call per atom and one interpolation. Both dialects are understood:
-that of Apache and today's aiohttp (`%a %{Referer}i`), and that of gunicorn and aiohttp 0.17 (`%(h)s %({Referer}i)s`).
-
-Whatever a client could have written is escaped: a line stays one line, a quoted field stays one field (CWE-117;
-CVE-2020-7694 was a log that printed escape sequences out of paths). Octets come back from it, nothing is lost.
-
+It refuses to know how lines are kept: they go to a `logging.Logger`. How a line of text is made is accessformat.py's.
 Read of a request: remote, method, raw_path, version, headers; of a response: status, body_length, headers.
 """
 
@@ -16,145 +10,17 @@ import asyncio
 import inspect
 import json
 import logging
-import os
-import re
 import time as clock
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable
-from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 from aioweb.log import access_logger, server_logger
+from aioweb.server.accessformat import atoms_of_refusal, compile_format, iso_time
 from aioweb.server.observe import Observer
 
-Atom = Callable[[Any, Any, float], object]
-"""(request, response, seconds) -> what the line shows; only `str()` of it is used."""
-
-_ESCAPED: Final = tuple(
-    f"\\{chr(octet)}" if octet in b'"\\' else chr(octet) if 0x20 <= octet < 0x7F else f"\\x{octet:02x}"
-    for octet in range(256)
-)
-
-
-def escape(text: str) -> str:
-    r"""Return the text as printable ASCII that can stand between double quotes.
-
-    A quote becomes `\"`, a backslash `\\`, any other octet outside of 0x20 to 0x7e `\xNN` (Apache's way). The octets
-    are those of UTF-8, and for surrogates (PEP 383) those that the client sent.
-    """
-    # Three C scans tell that nothing is to do, as for nearly every client: 0.2 us where a pattern takes 1.
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return text
-    try:
-        octets = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a lone surrogate of the application's own making
-        octets = text.encode("utf-8", "surrogatepass")
-    return "".join([_ESCAPED[octet] for octet in octets])
-
-
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-@lru_cache(maxsize=16)  # the seconds in which the requests that end now have started
-def clf_time(second: int) -> str:
-    """Return a Unix time as the common log format shows it, in local time: `[10/Oct/2000:13:55:36 -0700]`."""
-    at = clock.localtime(second)
-    month = _MONTHS[at.tm_mon - 1]  # strftime's %b would follow the locale
-    return clock.strftime(f"[%d/{month}/%Y:%H:%M:%S %z]", at)
-
-
-@lru_cache(maxsize=16)
-def iso_time(second: int) -> str:
-    """Return a Unix time as ISO 8601 in UTC, without fraction and zone: `2000-10-10T20:55:36`."""
-    return clock.strftime("%Y-%m-%dT%H:%M:%S", clock.gmtime(second))
-
-
-_ATOMS: Final[dict[str, Atom]] = {
-    "remote": lambda request, response, seconds: escape(request.remote or "-"),
-    "start": lambda request, response, seconds: clf_time(int(clock.time() - seconds)),
-    # The process is asked each time: a pre-loading parent compiles the format before it forks.
-    "process": lambda request, response, seconds: f"<{os.getpid()}>",
-    "request line": lambda request, response, seconds: escape(
-        f"{request.method} {request.raw_path} {_protocol(request.version)}"
-    ),
-    "method": lambda request, response, seconds: escape(request.method),
-    "path": lambda request, response, seconds: escape(request.raw_path.partition("?")[0]),
-    "query": lambda request, response, seconds: escape(request.raw_path.partition("?")[2] or "-"),
-    "protocol": lambda request, response, seconds: _protocol(request.version),
-    "status": lambda request, response, seconds: response.status,
-    "bytes": lambda request, response, seconds: response.body_length,
-    "seconds": lambda request, response, seconds: round(seconds),
-    "decimal seconds": lambda request, response, seconds: f"{seconds:.6f}",
-    "milliseconds": lambda request, response, seconds: round(seconds * 1_000),
-    "microseconds": lambda request, response, seconds: round(seconds * 1_000_000),
-    "dash": lambda request, response, seconds: "-",
-    "referer": lambda request, response, seconds: escape(request.headers.get("Referer") or "-"),
-    "user agent": lambda request, response, seconds: escape(request.headers.get("User-Agent") or "-"),
-}
-_NAMED_ATOMS: Final[dict[str, Callable[[str], Atom]]] = {
-    "i": lambda name: lambda request, response, seconds: escape(request.headers.get(name) or "-"),
-    "o": lambda name: lambda request, response, seconds: escape(response.headers.get(name) or "-"),
-    "e": lambda name: lambda request, response, seconds: escape(os.environ.get(name) or "-"),
-}
-_OF_THE_REQUEST_LINE: Final = {_ATOMS[name] for name in ("request line", "method", "path", "query", "protocol")}
-
-
-def _protocol(version: tuple[int, int]) -> str:
-    return "HTTP/1.1" if version == (1, 1) else f"HTTP/{version[0]}.{version[1]}"
-
-
-_APACHE: Final = (
-    {"a": "remote", "t": "start", "P": "process"}
-    | {"r": "request line", "s": "status", "b": "bytes"}
-    | {"T": "seconds", "Tf": "decimal seconds", "D": "microseconds"}
-)
-_GUNICORN: Final = (
-    # l is the identity of RFC 1413, which nobody asks for; u the user: what that means is the application's affair.
-    {"h": "remote", "l": "dash", "u": "dash", "t": "start", "p": "process", "f": "referer", "a": "user agent"}
-    | {"r": "request line", "m": "method", "U": "path", "q": "query", "H": "protocol"}
-    | {"s": "status", "b": "bytes", "B": "bytes"}
-    | {"T": "seconds", "M": "milliseconds", "D": "microseconds", "L": "decimal seconds"}
-)
-
-# One match for each `%`: an atom, `%%`, or (last) a lone percent sign with what stands there, for the message.
-_APACHE_ATOM: Final = re.compile(r"%(?:\{(?P<name>[^{}]+)\}(?P<kind>\w)|(?P<atom>%|Tf|\w)|.?)", re.DOTALL)
-_GUNICORN_ATOM: Final = re.compile(
-    r"%(?:\((?:\{(?P<name>[^{}]+)\}(?P<kind>\w)|(?P<letter>\w+))\)s|(?P<atom>%)|(?:\([^)]*\)?)?.?)", re.DOTALL
-)
-_GUNICORN_DIALECT: Final = re.compile(r"(?<!%)(?:%%)*%\(")
-
-
-def compile_format(log_format: str) -> tuple[str, tuple[Atom, ...]]:
-    """Translate an access-log format of either dialect; a `%(` anywhere makes it gunicorn's.
-
-    Args:
-        log_format: literal text with atoms; `%%` is a percent sign.
-
-    Returns:
-        A template with one `%s` for each of the atoms.
-
-    Raises:
-        ValueError: an atom is unknown; the message names it and the known ones.
-    """
-    gunicorn = _GUNICORN_DIALECT.search(log_format) is not None
-    pattern, known = (_GUNICORN_ATOM, _GUNICORN) if gunicorn else (_APACHE_ATOM, _APACHE)
-    atoms: list[Atom] = []
-
-    def slot(match: re.Match[str]) -> str:
-        found = match.groupdict()
-        if found["atom"] == "%":
-            return "%%"
-        if found["kind"] in _NAMED_ATOMS:
-            atoms.append(_NAMED_ATOMS[found["kind"]](found["name"]))
-        elif (letters := found.get("letter") or found["atom"]) in known:
-            atoms.append(_ATOMS[known[letters]])
-        else:
-            written = "%({})s" if gunicorn else "%{}"
-            choice = " ".join(written.format(atom) for atom in [*known, "{Name}i", "{Name}o", "{Name}e"])
-            raise ValueError(f"unknown atom {match[0]!r} in the access log format {log_format!r}; known: {choice} %%")
-        return "%s"
-
-    return pattern.sub(slot, log_format), tuple(atoms)
+_NOTHING_SENT: Final = 499
+"""The status of an exchange that ended before its response began; no client gets it. It is nginx that uses it so."""
 
 
 class AbstractAccessLogger(ABC):
@@ -185,6 +51,16 @@ class AbstractAccessLogger(ABC):
             response: what was answered, whole.
             time: seconds from the complete head of the request to the last byte of the response.
         """
+
+    def log_aborted(self, request: Any, response: Any, time: float) -> Coroutine[Any, Any, None] | None:
+        """Write the line of an exchange that ended too early; unless overridden, it is one like all others: `log`.
+
+        Args:
+            request: what was asked.
+            response: what was sent of the answer: `status` (499 if nothing was), `body_length`, and empty `headers`.
+            time: seconds from the complete head of the request to the end.
+        """
+        return self.log(request, response, time)
 
     def log_refused(self, status: int, reason: str, peername: Any) -> None:  # noqa: B027  (may be left out)
         """Write the line of bytes that never became a request; unless overridden, there is none.
@@ -287,7 +163,7 @@ class AccessLogger(LineAccessLogger):
     def __init__(self, logger: logging.Logger, log_format: str = LOG_FORMAT) -> None:
         super().__init__(logger, log_format)
         self._template, self._atoms = compile_format(log_format)
-        self._refusal_atoms = [_ATOMS["dash"] if atom in _OF_THE_REQUEST_LINE else atom for atom in self._atoms]
+        self._refusal_atoms = atoms_of_refusal(self._atoms)
 
     def format_line(self, request: Any, response: Any, time: float) -> str:
         """Return the line of one exchange."""
@@ -297,6 +173,18 @@ class AccessLogger(LineAccessLogger):
         """Return the line of one refusal; the format has no place for the reason, which the server's logger tells."""
         nobody = _Refused(peername, status)
         return self._template % tuple([atom(nobody, nobody, 0.0) for atom in self._refusal_atoms])
+
+
+class _Aborted:
+    """Stands for the response that did not come to its end, as far as it came."""
+
+    __slots__ = ("body_length", "status")
+
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, request: Any) -> None:
+        self.status = request.writer.status or _NOTHING_SENT
+        self.body_length = request.writer.body_size
 
 
 class _Refused:
@@ -320,36 +208,43 @@ class JSONAccessLogger(LineAccessLogger):
     """One JSON object a line, for collectors: ASCII, always the same keys in the same order, null for what is missing.
 
     Keys: time (of the start, ISO 8601 with milliseconds, UTC), remote, method, path (as sent, with the query), version,
-    status, bytes (of content), seconds, referer, user_agent, then the further fields. A refusal ends with its reason.
+    status, bytes (of content), seconds, referer, user_agent, then the further fields. A refusal ends with its reason,
+    what was aborted with `"aborted":true`.
 
     Args:
         logger: gets the lines.
         log_format: not read; it is here because a server makes every access logger alike.
-        headers: names of further request fields; the key of `X-Request-Id` is `x_request_id`. Tell a server with
+        headers: names of further request fields; the key of `X-Client-Id` is `x_client_id`. Tell a server with
             `access_log_class=functools.partial(JSONAccessLogger, headers=...)`.
+        response_headers: the same of the response; of those that the application has set.
 
     Raises:
         ValueError: two fields would have the same key.
     """
 
-    __slots__ = ("_further",)
+    __slots__ = ("_further", "_of_response")
 
-    def __init__(self, logger: logging.Logger, log_format: str = "", *, headers: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        logger: logging.Logger,
+        log_format: str = "",
+        *,
+        headers: Iterable[str] = (),
+        response_headers: Iterable[str] = (),
+    ) -> None:
         super().__init__(logger, log_format)
-        self._further: list[tuple[str, str]] = []
-        taken = {*_JSON_KEYS, "reason"}
-        for name in headers:
-            key = name.lower().replace("-", "_")
-            if key in taken:
-                raise ValueError(f"the field {name!r} would be the second {key!r} in the line")
-            taken.add(key)
-            self._further.append((name, f",{_encode(key)}:"))
+        taken = {*_JSON_KEYS, "reason", "aborted"}
+        self._further = _name_keys(headers, taken)
+        self._of_response = _name_keys(response_headers, taken)
 
     def format_line(self, request: Any, response: Any, time: float) -> str:
         """Return the object of one exchange as JSON."""
         field = request.headers.get
         major, minor = request.version
         further = "".join([key + _encode_or_null(field(name)) for name, key in self._further]) if self._further else ""
+        if self._of_response:
+            set_field = response.headers.get
+            further += "".join([key + _encode_or_null(set_field(name)) for name, key in self._of_response])
         return (
             f'{{"time":"{_iso_milliseconds(clock.time() - time)}","remote":{_encode_or_null(request.remote)}'
             f',"method":{_encode(request.method)},"path":{_encode(request.raw_path)},"version":"{major}.{minor}"'
@@ -361,7 +256,24 @@ class JSONAccessLogger(LineAccessLogger):
         """Return an object that says who was refused, with what status, and why."""
         known = {"time": _iso_milliseconds(clock.time()), "remote": _host(peername), "status": status, "bytes": 0}
         line = _encode(dict.fromkeys(_JSON_KEYS) | known | {"seconds": 0.0})
-        return f'{line[:-1]}{"".join([key + "null" for _, key in self._further])},"reason":{_encode(reason)}}}'
+        further = "".join([key + "null" for _, key in [*self._further, *self._of_response]])
+        return f'{line[:-1]}{further},"reason":{_encode(reason)}}}'
+
+    def log_aborted(self, request: Any, response: Any, time: float) -> None:
+        """Write the object of an exchange that ended too early."""
+        self._write(f'{self.format_line(request, response, time)[:-1]},"aborted":true}}')
+
+
+def _name_keys(names: Iterable[str], taken: set[str]) -> list[tuple[str, str]]:
+    """Fields with how their key stands in a line; what is in `taken` is refused."""
+    keys = []
+    for name in names:
+        key = name.lower().replace("-", "_")
+        if key in taken:
+            raise ValueError(f"the field {name!r} would be the second {key!r} in the line")
+        taken.add(key)
+        keys.append((name, f",{_encode(key)}:"))
+    return keys
 
 
 _JSON_KEYS: Final = (
@@ -381,7 +293,7 @@ def _iso_milliseconds(moment: float) -> str:
 
 
 class AccessLogObserver(Observer):
-    """Hands every response, and every refusal, to an access logger.
+    """Hands every exchange, whole or aborted, and every refusal to an access logger.
 
     Args:
         access_logger: one with a plain `log`.
@@ -393,9 +305,12 @@ class AccessLogObserver(Observer):
         self.access_logger = access_logger
         self._log = access_logger.log
 
-    def response_sent(self, request: Any, response: Any, seconds: float) -> None:
+    def request_ended(self, request: Any, response: Any, seconds: float) -> None:
         """Log the exchange."""
-        self._log(request, response, seconds)
+        if response is not None:
+            self._log(request, response, seconds)
+        else:
+            self.access_logger.log_aborted(request, _Aborted(request), seconds)
 
     def request_refused(self, status: int, reason: str, peername: Any) -> None:
         """Log the refusal."""
@@ -416,9 +331,14 @@ class AsyncAccessLogObserver(AccessLogObserver):
         self.tasks: set[asyncio.Task[None]] = set()
         """The lines that are being written. Whoever stops the server may wait for them (`asyncio.wait`)."""
 
-    def response_sent(self, request: Any, response: Any, seconds: float) -> None:
+    def request_ended(self, request: Any, response: Any, seconds: float) -> None:
         """Start to log the exchange."""
-        coroutine = self._log(request, response, seconds)
+        if response is not None:
+            coroutine = self._log(request, response, seconds)
+        else:
+            coroutine = self.access_logger.log_aborted(request, _Aborted(request), seconds)
+            if coroutine is None:  # overridden by a plain function
+                return
         assert coroutine is not None, "access_observer() chose this class by the kind of log"
         task = asyncio.get_running_loop().create_task(coroutine)
         self.tasks.add(task)  # the loop holds its tasks weakly

@@ -33,6 +33,9 @@ class Observer:
 
     The order for one request: `request_started`, `request_routed`, `response_started`, `response_sent`;
     `request_failed` comes between them if the handler raised, `client_gone` in the place of those that did not happen.
+    The last one is `request_ended`, whatever happened.
+
+    All of them are called in the task of the request: what one sets in a context variable is seen by its handler.
     """
 
     __slots__ = ()
@@ -52,6 +55,15 @@ class Observer:
         Args:
             request: what was asked.
             response: what was answered; its status, body_length and headers are final.
+            seconds: since `request_started`, on the loop's clock.
+        """
+
+    def request_ended(self, request: Any, response: Any, seconds: float) -> None:
+        """The exchange is over, well or not: comes once, and last, for each `request_started`.
+
+        Args:
+            request: what was asked; `request.writer.status` is the status that was sent, 0 if none was.
+            response: what was answered; None if the response was not sent to its end, or there was none.
             seconds: since `request_started`, on the loop's clock.
         """
 
@@ -110,12 +122,13 @@ class Observers:
     attached: tuple[Observer, ...]
     """The observers as given."""
     timed: bool
-    """Somebody wants the seconds of `response_sent`; nobody else needs to look at the clock."""
+    """Somebody wants the seconds of `response_sent` or `request_ended`; nobody else needs to look at the clock."""
 
     request_started: tuple[Notify, ...]
     request_routed: tuple[Notify, ...]
     response_started: tuple[Notify, ...]
     response_sent: tuple[Notify, ...]
+    request_ended: tuple[Notify, ...]
     request_failed: tuple[Notify, ...]
     client_gone: tuple[Notify, ...]
     request_refused: tuple[Notify, ...]
@@ -135,7 +148,7 @@ class Observers:
         for event in EVENTS:
             listeners = [observer for observer in self.attached if _overrides(observer, event)]
             setattr(self, event, tuple(_guarded(observer, event) for observer in listeners))
-        self.timed = bool(self.response_sent)
+        self.timed = bool(self.response_sent or self.request_ended)
 
     def __repr__(self) -> str:
         return f"<Observers {', '.join(type(observer).__qualname__ for observer in self.attached) or 'none'}>"

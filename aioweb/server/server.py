@@ -162,9 +162,16 @@ class Server:
             self._empty = None
 
     def error_page(
-        self, status: int, detail: str = "", exception: BaseException | None = None, accept: str | None = None
+        self,
+        status: int,
+        detail: str = "",
+        exception: BaseException | None = None,
+        accept: str | None = None,
+        facts: Facts = (),
     ) -> tuple[str, bytes]:
-        """Render the page of an error; the default one if that of the user fails."""
+        """Render the page of an error; the default one if that of the user fails. Only that one takes `facts`."""
+        if self._error_page is default_error_page:
+            return default_error_page(status, detail, exception, accept, facts)
         try:
             content_type, content = self._error_page(status, detail, exception, accept)
             encode_fields([("Content-Type", content_type)])
@@ -173,7 +180,7 @@ class Server:
             return content_type, content
         except Exception:
             self.logger.exception("The error page for status %d has failed", status)
-            return default_error_page(status, detail, exception, accept)
+            return default_error_page(status, detail, exception, accept, facts)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from aioweb.protocol.connection import Connection
 from aioweb.protocol.events import RequestHead
 from aioweb.protocol.framing import BodyKind, Framing
 from aioweb.server.clock import Clock
-from aioweb.server.errorpage import ErrorPage
+from aioweb.server.debugpage import Facts
 from aioweb.server.flow import DRAINED, NEXT_TURN, ClientDisconnectedError, Flow
 from aioweb.server.observe import Observers
 from aioweb.server.sendfile import KernelCopy, SeekableFile, read_block, read_in_thread
@@ -43,9 +43,10 @@ class ServerFacts(Protocol):
     server_field: bytes
     """The Server field line, or b""."""
 
-    @property
-    def error_page(self) -> ErrorPage:
-        """Renders the page of an error."""
+    def error_page(
+        self, status: int, detail: str, exception: BaseException | None, accept: str | None, facts: Facts
+    ) -> tuple[str, bytes]:
+        """Render the page of an error: content type and content."""
 
 
 class Channel(Protocol):
@@ -392,9 +393,19 @@ class StreamWriter:
 
     # -- failures --------------------------------------------------------------------------------------------------
 
-    def error_page(self, status: int, detail: str = "", exception: BaseException | None = None) -> tuple[str, bytes]:
-        """Content type and content of the page for an error, in the kind of text that the client accepts."""
-        return self._over().server.error_page(status, detail, exception, self.head.fields.headers.get("Accept"))
+    def error_page(
+        self, status: int, detail: str = "", exception: BaseException | None = None, facts: Facts = ()
+    ) -> tuple[str, bytes]:
+        """Content type and content of the page for an error, in the kind of text that the client accepts.
+
+        `facts` are shown beside an exception, and what the request was is added to them.
+        """
+        head, headers = self.head, self.head.fields.headers
+        if exception is not None:
+            line = f"{head.method} {head.target} HTTP/{head.version[0]}.{head.version[1]}"
+            client = [("Line", line), ("Client", str(self.peername))]
+            facts = [*facts, ("Request", client), ("Fields", list(headers.items()))]
+        return self._over().server.error_page(status, detail, exception, headers.get("Accept"), facts)
 
     def abort(self) -> None:
         """Cut the connection: the response has begun and cannot be completed, and the client must see that."""
@@ -411,6 +422,11 @@ class StreamWriter:
             return False
         return cancels if self.handler_cancellation is None else self.handler_cancellation
 
+    async def disconnected(self) -> bool:
+        """Wait until the client is gone: True; False when the exchange ends, or has ended, while it is still there."""
+        channel = self.channel
+        return channel is not None and await channel.flow.wait_lost(channel.task)
+
     def cut_off(self) -> None:
         """The exchange is over: whoever still holds this writer cannot write into the next response."""
         if self._gathered is not None:
@@ -421,11 +437,6 @@ class StreamWriter:
         if self.channel is None:
             raise ClientDisconnectedError("the exchange is over")
         return self.channel
-
-    async def disconnected(self) -> bool:
-        """Wait until the client is gone: True; False when the exchange ends, or has ended, while it is still there."""
-        channel = self.channel
-        return channel is not None and await channel.flow.wait_lost(channel.task)
 
     def _open(self) -> Channel:
         channel = self._over()

@@ -69,14 +69,16 @@ def make_handler(
         for notify in request_started:
             notify(request)
         started = writer.loop.time() if timed else 0.0
+        sent: StreamResponse | None = None
         try:
             try:
                 response = await respond(request)
                 if not isinstance(response, StreamResponse):
-                    raise TypeError(_explain_result(request, response))
+                    raise TypeError(explain_result(request, response))
             except HTTPException as exception:
                 response = exception
             await response.finish(request)
+            sent = response
         except asyncio.CancelledError as exception:
             # By handler_cancellation, or because the server's time is up. Whoever counts requests must hear of the end.
             if writer.transport is None:
@@ -87,23 +89,24 @@ def make_handler(
             raise
         except Exception as exception:
             recovered = _recover(request, exception, observers, logger, debug)
-            if recovered is None:
-                return
-            response = recovered
-            # The hooks of the application may be what has failed: an error page goes out without them.
-            request.response_prepare_hooks = first_hooks
-            try:
-                await response.finish(request)
-            except ClientDisconnectedError:
-                _tell_gone(request, observers, logger)
-                return
+            if recovered is not None:
+                # The hooks of the application may be what has failed: an error page goes out without them.
+                request.response_prepare_hooks = first_hooks
+                try:
+                    await recovered.finish(request)
+                    sent = recovered
+                except ClientDisconnectedError:
+                    _tell_gone(request, observers, logger)
         finally:
             if request.form_files is not None:
                 request.form_files.close()
-        if timed:
-            seconds = asyncio.get_running_loop().time() - started
-            for notify in observers.response_sent:
-                notify(request, response, seconds)
+            if timed:
+                seconds = asyncio.get_running_loop().time() - started
+                if sent is not None:
+                    for notify in observers.response_sent:
+                        notify(request, sent, seconds)
+                for notify in observers.request_ended:
+                    notify(request, sent, seconds)
 
     return answer
 
@@ -152,7 +155,8 @@ def _tell_gone(request: BaseRequest, observers: Observers, logger: logging.Logge
     logger.debug("The client of %r is gone", request)
 
 
-def _explain_result(request: BaseRequest, result: object) -> str:
+def explain_result(request: BaseRequest, result: object) -> str:
+    """Say what is wrong with a result that is no response."""
     handler = getattr(request.match_info, "handler", None)
     said = "nothing: is a return statement missing?" if result is None else f"{result!r:.200}"
     return f"the handler {handler!r}, or a middleware in front of it, must return a response, not {said}"

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import json
 import logging
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -14,11 +13,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
-from multidict import CIMultiDict
+from hypothesis import given
 
-from aioweb.protocol.events import HttpVersion10, HttpVersion11
 from aioweb.server.access import (
     AbstractAccessLogger,
     AbstractAsyncAccessLogger,
@@ -28,36 +24,10 @@ from aioweb.server.access import (
     JSONAccessLogger,
     LineAccessLogger,
     access_observer,
-    clf_time,
-    compile_format,
-    escape,
-    iso_time,
 )
+from aioweb.server.accessformat import iso_time
 from aioweb.server.observe import Observers
-
-AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0)"
-EVIL = 'a"b\\c\r\nd\x00\x1b[31mä\udcff'
-EVIL_ESCAPED = r"a\"b\\c\x0d\x0ad\x00\x1b[31m\xc3\xa4\xff"
-# Any str, with as many lone surrogates and controls as letters.
-ANY_TEXT = st.text(st.characters() | st.characters(categories=["Cs"]) | st.characters(max_codepoint=0x7F), max_size=40)
-
-
-class Request:
-    def __init__(self, **changes: Any) -> None:
-        self.remote: str | None = "203.0.113.7"
-        self.method = "GET"
-        self.raw_path = "/messages?page=2"
-        self.version = HttpVersion11
-        self.headers = CIMultiDict({"Referer": "http://example.org/", "User-Agent": AGENT})
-        vars(self).update(changes)
-
-
-class Response:
-    def __init__(self, **changes: Any) -> None:
-        self.status = 200
-        self.body_length = 1234
-        self.headers = CIMultiDict({"ETag": '"1"'})
-        vars(self).update(changes)
+from tests.server.access_exchange import AGENT, ANY_TEXT, Request, Response, refusal
 
 
 @pytest.fixture
@@ -67,173 +37,6 @@ def logger(caplog: pytest.LogCaptureFixture) -> Iterator[logging.Logger]:
     logger.setLevel(logging.INFO)
     yield logger
     logger.filters, logger.disabled = [], False
-
-
-def line(log_format: str, request: Any = None, response: Any = None, seconds: float = 1.5004) -> str:
-    logger = AccessLogger(logging.Logger("unused"), log_format)
-    return logger.format_line(request or Request(), response or Response(), seconds)
-
-
-def refusal(log_format: str, peername: Any = ("203.0.113.7", 4711)) -> str:
-    return AccessLogger(logging.Logger("unused"), log_format).format_refusal(400, "bad", peername)
-
-
-# Formats
-
-ATOMS = [  # today's aiohttp, gunicorn, the fact
-    ("%a", "%(h)s", "203.0.113.7"),
-    ("%P", "%(p)s", f"<{os.getpid()}>"),
-    ("%r", "%(r)s", "GET /messages?page=2 HTTP/1.1"),
-    ("%s", "%(s)s", "200"),
-    ("%b", "%(b)s", "1234"),
-    ("%T", "%(T)s", "2"),
-    ("%Tf", "%(L)s", "1.500400"),
-    ("%D", "%(D)s", "1500400"),
-    ("%{Referer}i", "%({Referer}i)s", "http://example.org/"),
-    ("%{user-agent}i", "%({user-agent}i)s", AGENT),
-    ("%{X-None}i", "%({X-None}i)s", "-"),
-    ("%{etag}o", "%({etag}o)s", r"\"1\""),
-    ("%{X-None}o", "%({X-None}o)s", "-"),
-    ("%{AIOWEB_TEST}e", "%({AIOWEB_TEST}e)s", r"a\x0ab"),
-    ("%{AIOWEB_NONE}e", "%({AIOWEB_NONE}e)s", "-"),
-    ("%s%s", "%(s)s%(s)s", "200200"),
-    ("100%% of %b", "100%% of %(b)s", "100% of 1234"),
-    ("%%a %%{X}i %%%s", "%%a %%{X}i %%%(s)s", "%a %{X}i %200"),
-    ("%s %%(s)s", "%(s)s %%(s)s", "200 %(s)s"),
-]
-ONLY_GUNICORN = (
-    {"%(l)s": "-", "%(u)s": "-", "%(m)s": "GET", "%(U)s": "/messages", "%(q)s": "page=2", "%(H)s": "HTTP/1.1"}
-    | {"%(B)s": "1234", "%(f)s": "http://example.org/", "%(a)s": AGENT, "%(M)s": "1500"}
-    | {"%%(s)s %(s)s": "%(s)s 200"}
-)
-
-
-@pytest.mark.parametrize(("apache", "gunicorn", "fact"), [*ATOMS, *((a, a, fact) for a, fact in ONLY_GUNICORN.items())])
-def test_each_atom_of_both_dialects_shows_its_fact(apache, gunicorn, fact, monkeypatch):
-    monkeypatch.setenv("AIOWEB_TEST", "a\nb")
-    monkeypatch.delenv("AIOWEB_NONE", raising=False)
-    assert line(apache) == line(gunicorn) == fact
-
-
-@pytest.mark.parametrize("log_format", ["%t", "%(t)s"])
-def test_the_time_is_that_of_the_start(log_format):
-    before = int(time.time() - 3600)
-    shown = line(log_format, seconds=3600.0)
-    assert shown in [clf_time(second) for second in range(before, int(time.time() - 3600) + 1)]
-
-
-@pytest.mark.parametrize(
-    ("log_format", "unknown"),
-    [
-        *[("%a %X", "%X"), ("%O", "%O"), ("100%", "%"), ("% a", "% "), ("%{A}x", "%{A}x"), ("%{}i", "%{")],
-        *[("%s\n%\n", "%\n"), ("%{A", "%{"), ("%h", "%h")],
-        *[("%(s)s %(Z)s", "%(Z)s"), ("%(s)s %s", "%s"), ("%(T)d", "%(T)d"), ("%(s", "%(s"), ("%({A}x)s", "%({A}x)s")],
-        *[("%(s)s%", "%"), ("%({}i)s", "%({}i)s"), ("%()s", "%()s"), ("%(s)", "%(s)")],
-    ],
-)
-def test_an_unknown_atom_is_named_when_the_logger_is_made(log_format, unknown):
-    with pytest.raises(ValueError) as caught:
-        AccessLogger(logging.Logger("unused"), log_format)
-    assert str(caught.value).startswith(f"unknown atom {unknown!r} in the access log format {log_format!r}; known: ")
-
-
-@pytest.mark.parametrize(("log_format", "example"), [("%X", "%Tf"), ("%(X)s", "%({Name}i)s")])
-def test_the_message_names_what_is_known_in_the_dialect_of_the_format(log_format, example):
-    with pytest.raises(ValueError) as caught:
-        compile_format(log_format)
-    assert example in str(caught.value).split()
-
-
-def test_the_default_is_the_combined_format():
-    shown = AccessLogger(logging.Logger("unused")).format_line(Request(), Response(), 0.0)
-    head, _, tail = shown.partition(" [")
-    assert head == "203.0.113.7"
-    assert re.fullmatch(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}", tail.partition("]")[0])
-    assert tail.partition("] ")[2] == f'"GET /messages?page=2 HTTP/1.1" 200 1234 "http://example.org/" "{AGENT}"'
-
-
-def test_gunicorns_default_is_the_same_line_with_two_dashes_more():
-    shown = line('%(h)s %(l)s %(u)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"')
-    assert shown == line('%a - - "%r" %s %b "%{Referer}i" "%{User-Agent}i"')
-
-
-def test_an_http_1_0_request_without_query_remote_and_fields_has_dashes():
-    bare = Request(remote=None, version=HttpVersion10, raw_path="/", headers=CIMultiDict())
-    assert line('%a "%r" "%{Referer}i" "%{User-Agent}i"', bare) == '- "GET / HTTP/1.0" "-" "-"'
-    assert line('%(h)s %(U)s %(q)s %(H)s "%(f)s" "%(a)s"', bare) == '- / - HTTP/1.0 "-" "-"'
-    assert line("%a", Request(remote="")) == "-"
-
-
-def test_an_empty_content_has_the_length_zero():
-    assert line("%b", response=Response(body_length=0)) == "0"
-
-
-# Text and time
-
-
-@pytest.mark.parametrize(
-    "log_format",
-    ["%a", "%{Referer}i", "%{User-Agent}i", "%r", "%(h)s", "%(m)s", "%(U)s", "%(q)s", "%(a)s", "%({X-Evil}i)s"],
-)
-def test_whatever_the_client_has_written_is_escaped(log_format):
-    headers = {"Referer": EVIL, "User-Agent": EVIL, "X-Evil": EVIL}
-    path = EVIL if log_format == "%(U)s" else f"/?{EVIL}"
-    shown = line(log_format, Request(remote=EVIL, method=EVIL, raw_path=path, headers=headers))
-    assert shown == (f"{EVIL_ESCAPED} /?{EVIL_ESCAPED} HTTP/1.1" if log_format == "%r" else EVIL_ESCAPED)
-
-
-def test_a_response_field_is_escaped_because_handlers_repeat_what_clients_say():
-    assert line("%{Location}o", response=Response(headers={"Location": EVIL})) == EVIL_ESCAPED
-
-
-def test_percent_signs_of_a_client_are_not_atoms(logger, caplog):
-    AccessLogger(logger, "%r").log(Request(raw_path="/%s%(r)s%d%0d%0a"), Response(), 0.0)
-    assert caplog.messages == ["GET /%s%(r)s%d%0d%0a HTTP/1.1"]
-
-
-@given(ANY_TEXT)
-@example("\ud800\udc80")  # no octets of any client
-def test_escaped_text_is_printable_ascii_without_a_bare_quote(text):
-    escaped = escape(text)
-    assert re.fullmatch(r'(?:[ !#-\[\]-~]|\\["\\]|\\x[0-9a-f]{2})*', escaped)
-
-
-@given(st.binary(max_size=40))
-def test_the_octets_of_a_client_come_back_from_the_log(octets):
-    shown = escape(octets.decode("utf-8", "surrogateescape"))
-    assert shown.encode().decode("unicode_escape").encode("latin-1") == octets
-
-
-@pytest.mark.parametrize(
-    ("zone", "expected"),
-    [
-        ("PST8PDT,M4.1.0,M10.5.0", "[10/Oct/2000:13:55:36 -0700]"),  # in summer; -0800 in winter
-        ("UTC", "[10/Oct/2000:20:55:36 +0000]"),
-        ("<+0545>-5:45", "[11/Oct/2000:02:40:36 +0545]"),
-        ("<-0330>3:30", "[10/Oct/2000:17:25:36 -0330]"),
-    ],
-)
-def test_the_time_of_the_common_log_format_is_local_with_its_offset(zone, expected, monkeypatch):
-    monkeypatch.setenv("TZ", zone)
-    time.tzset()
-    clf_time.cache_clear()
-    try:
-        assert clf_time(971211336) == expected
-    finally:
-        monkeypatch.undo()
-        time.tzset()
-        clf_time.cache_clear()
-
-
-def test_the_time_of_the_json_lines_is_utc():
-    assert iso_time(971211336) == "2000-10-10T20:55:36"
-
-
-def test_the_caches_of_seconds_are_bounded():
-    for second in range(1000):
-        clf_time(second), iso_time(second)
-    assert clf_time.cache_info().currsize <= 16
-    assert iso_time.cache_info().currsize <= 16
 
 
 # Loggers
@@ -320,7 +123,7 @@ def test_a_subclass_may_have_lines_of_its_own(logger, caplog):
             return f"{status} {reason}"
 
     observer = access_observer(Short, logger, "f")
-    observer.response_sent(Request(), Response(), 0.5)
+    observer.request_ended(Request(), Response(), 0.5)
     observer.request_refused(400, "bad", None)
     assert caplog.messages == ["GET 200 f", "400 bad"]
 
@@ -342,6 +145,17 @@ def test_a_json_line_has_the_facts_of_the_exchange():
         | {"bytes": 1234, "seconds": 3600.25, "referer": "http://example.org/", "user_agent": AGENT}
         | {"x_request_id": "7", "x_none": None}
     )
+
+
+def test_a_json_line_has_fields_of_the_response_if_they_are_asked_for():
+    access = JSONAccessLogger(logging.Logger("unused"), headers=["X-None"], response_headers=["ETag", "X-Missing"])
+    fact = json.loads(access.format_line(Request(), Response(), 0.0))
+    assert list(fact)[-3:] == ["x_none", "etag", "x_missing"]
+    assert (fact["etag"], fact["x_missing"]) == ('"1"', None)
+    refused = json.loads(access.format_refusal(431, "long", None))
+    assert list(refused) == [*fact, "reason"]
+    with pytest.raises(ValueError, match="'etag'"):
+        JSONAccessLogger(logging.Logger("unused"), headers=["etag"], response_headers=["ETag"])
 
 
 def test_what_is_missing_is_null_in_json():
@@ -379,6 +193,52 @@ def test_two_fields_with_one_key_are_refused(names):
     assert repr(names[-1]) in str(caught.value)
 
 
+# Exchanges that ended too early
+
+
+class Cut:
+    """The writer of a response that was cut."""
+
+    def __init__(self, status: int, body_size: int) -> None:
+        self.status = status
+        self.body_size = body_size
+
+
+def test_an_aborted_exchange_has_a_line_with_what_was_sent(logger, caplog):
+    observer = access_observer(AccessLogger, logger, '"%r" %s %b "%{ETag}o"')
+    observer.request_ended(Request(writer=Cut(206, 100)), None, 0.5)
+    observer.request_ended(Request(writer=Cut(0, 0)), None, 0.5)
+    assert [message.partition("HTTP/1.1")[2] for message in caplog.messages] == ['" 206 100 "-"', '" 499 0 "-"']
+
+
+def test_an_aborted_exchange_is_a_json_line_that_says_so(logger, caplog):
+    observer = access_observer(JSONAccessLogger, logger)
+    observer.request_ended(Request(writer=Cut(200, 10)), None, 0.5)
+    observer.request_ended(Request(), Response(), 0.5)
+    aborted, whole = map(json.loads, caplog.messages)
+    assert list(aborted) == [*whole, "aborted"]
+    assert (aborted["status"], aborted["bytes"], aborted["aborted"]) == (200, 10, True)
+
+
+async def test_a_class_of_ones_own_logs_aborted_exchanges_like_all_others(logger, caplog):
+    access_observer(Own, logger).request_ended(Request(writer=Cut(0, 0)), None, 0.5)
+    observer = access_observer(Slow, logger)
+    observer.access_logger.collector.set()
+    observer.request_ended(Request(writer=Cut(101, 7)), None, 0.5)
+    await asyncio.wait(observer.tasks)
+    assert caplog.messages == ["203.0.113.7 499 0.5", "101 0.5"]
+
+
+async def test_a_coroutine_log_may_have_a_plain_function_for_aborted_exchanges(logger, caplog):
+    class Mixed(Slow):
+        def log_aborted(self, request: Any, response: Any, time: float) -> None:
+            self.logger.info("aborted")
+
+    observer = access_observer(Mixed, logger)
+    observer.request_ended(Request(writer=Cut(0, 0)), None, 0.5)
+    assert (caplog.messages, observer.tasks) == (["aborted"], set())
+
+
 # The seam
 
 
@@ -405,7 +265,7 @@ class Slow(AbstractAsyncAccessLogger):
 
 def test_a_logger_class_of_ones_own_logs_one_line_for_each_response(logger, caplog):
     observers = Observers([access_observer(Own, logger)])
-    for notify in observers.response_sent:
+    for notify in observers.request_ended:
         notify(Request(), Response(), 0.5)
     for notify in observers.request_refused:
         notify(400, "bad", None)
@@ -414,7 +274,7 @@ def test_a_logger_class_of_ones_own_logs_one_line_for_each_response(logger, capl
 
 def test_the_observer_of_the_access_log_hears_two_events_only(logger):
     observers = Observers([access_observer(AccessLogger, logger)])
-    assert (len(observers.response_sent), len(observers.request_refused), observers.timed) == (1, 1, True)
+    assert (len(observers.request_ended), len(observers.request_refused), observers.timed) == (1, 1, True)
     assert not observers.request_started
     assert not observers.response_started
 
@@ -422,7 +282,7 @@ def test_the_observer_of_the_access_log_hears_two_events_only(logger):
 def test_the_observer_logs_responses_and_refusals_with_the_format_that_was_given(logger, caplog):
     observer = access_observer(AccessLogger, logger, '%(h)s "%(r)s" %(s)s')
     assert type(observer) is AccessLogObserver
-    observer.response_sent(Request(), Response(), 0.5)
+    observer.request_ended(Request(), Response(), 0.5)
     observer.request_refused(408, "too slow", ("203.0.113.7", 4711))
     assert caplog.messages == ['203.0.113.7 "GET /messages?page=2 HTTP/1.1" 200', '203.0.113.7 "-" 408']
 
@@ -449,20 +309,20 @@ def test_a_class_that_makes_no_access_logger_is_refused_with_what_it_made(logger
 
 
 def test_a_partial_of_a_class_is_as_good_as_a_class(logger, caplog):
-    access_observer(partial(JSONAccessLogger, headers=["Host"]), logger).response_sent(Request(), Response(), 0.5)
+    access_observer(partial(JSONAccessLogger, headers=["Host"]), logger).request_ended(Request(), Response(), 0.5)
     assert json.loads(caplog.messages[0])["host"] is None
 
 
 def test_the_default_logger_is_that_of_aioweb(caplog):
     with caplog.at_level(logging.INFO, "aioweb.access"):
-        access_observer().response_sent(Request(), Response(), 0.5)
+        access_observer().request_ended(Request(), Response(), 0.5)
     assert [(record.name, record.levelname) for record in caplog.records] == [("aioweb.access", "INFO")]
 
 
 async def test_a_coroutine_log_is_run_by_a_task_that_is_held_until_it_is_done(logger, caplog):
     observer = access_observer(Slow, logger)
     assert type(observer) is AsyncAccessLogObserver
-    observer.response_sent(Request(), Response(), 0.5)
+    observer.request_ended(Request(), Response(), 0.5)
     [task] = observer.tasks
     await asyncio.sleep(0)
     gc.collect()
@@ -476,7 +336,7 @@ async def test_a_coroutine_log_is_run_by_a_task_that_is_held_until_it_is_done(lo
 async def test_a_coroutine_log_that_raises_is_logged_once(logger, caplog):
     observer = access_observer(Slow, logger)
     observer.access_logger.collector.set()
-    observer.response_sent(Request(), Response(status=500), 0.5)
+    observer.request_ended(Request(), Response(status=500), 0.5)
     await asyncio.wait(observer.tasks)
     [record] = caplog.records
     assert (record.name, record.getMessage()) == ("aioweb.server", "Access logger Slow has failed")
@@ -486,7 +346,7 @@ async def test_a_coroutine_log_that_raises_is_logged_once(logger, caplog):
 
 async def test_a_line_that_is_cancelled_at_the_stop_is_no_error(logger, caplog):
     observer = access_observer(Slow, logger)
-    observer.response_sent(Request(), Response(), 0.5)
+    observer.request_ended(Request(), Response(), 0.5)
     [task] = observer.tasks
     task.cancel()
     await asyncio.wait([task])

@@ -56,7 +56,8 @@ def emit(observers: Observers, event: str, *args: Any) -> None:
 
 def test_the_seam_has_these_events_and_no_others():
     assert (
-        *("request_started", "request_routed", "response_started", "response_sent", "request_failed", "client_gone"),
+        *("request_started", "request_routed", "response_started", "response_sent"),
+        *("request_ended", "request_failed", "client_gone"),
         *("request_refused", "connection_opened", "connection_closed"),
         *("websocket_opened", "websocket_message", "websocket_closed", "task_failed"),
     ) == EVENTS
@@ -91,7 +92,7 @@ def test_overriding_one_event_leaves_the_others_silent(event):
 @pytest.mark.parametrize("event", EVENTS)
 def test_only_the_end_of_a_response_makes_the_roof_look_at_the_clock(event):
     assert Observers([type("One", (Observer,), {event: lambda self, *args: None})()]).timed is (
-        event == "response_sent"
+        event in ("response_sent", "request_ended")
     )
     assert NO_OBSERVERS.timed is False
 

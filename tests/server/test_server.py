@@ -220,12 +220,12 @@ async def test_n22_the_lines_of_an_asynchronous_access_log_are_waited_for(caplog
 
     log = AsyncAccessLogObserver(Slow(logging.getLogger(), ""))
     server = Server(hello, observers=Observers([log]))
-    log.response_sent("request", "response", 0.1)
+    log.request_ended("request", "response", 0.1)
     asyncio.get_running_loop().call_later(0.01, written.set)
     await server.shutdown(60.0)
     assert lines == [("request", "response")]
     written.clear()
-    log.response_sent("one", "that hangs", 0.1)
+    log.request_ended("one", "that hangs", 0.1)
     await asyncio.wait_for(server.shutdown(0.1), 5.0)
     (task,) = log.tasks
     task.cancel()
