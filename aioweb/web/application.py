@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, TypeVar
 from weakref import WeakSet
@@ -34,6 +34,7 @@ from aioweb.web.routes import AbstractResource, UrlMappingMatchInfo
 from aioweb.web.signals import FreezableList, Signal
 from aioweb.web.state import StateKey, StateMapping
 from aioweb.web.streamresponse import StreamResponse
+from aioweb.web.tasks import ApplicationTasks
 from aioweb.web.views import prepare_handler
 
 _T = TypeVar("_T")
@@ -119,7 +120,7 @@ class Application(ApplicationAliases, StateMapping):
         in reverse order."""
         self._open_contexts: list[Any] = []
         self._subapps: list[Application] = []
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = ApplicationTasks(self._task_failed, self._tasks_stay)
         self._finishers = []
         self._frozen = False
         self._is_subapp = False
@@ -264,7 +265,7 @@ class Application(ApplicationAliases, StateMapping):
         Everything is tried; one error is raised as it is, several as a CleanupError.
         """
         errors: list[BaseException] = []
-        await self._end_tasks()
+        await self._tasks.end(self.limits.lingering_time)
         while self._open_contexts:
             try:
                 await self._open_contexts.pop().__aexit__(None, None, None)
@@ -277,38 +278,40 @@ class Application(ApplicationAliases, StateMapping):
         if errors:
             raise CleanupError("Several errors while cleaning up", errors)
 
-    def spawn(self, coro: Any, *, name: str | None = None) -> asyncio.Task[Any]:
+    def spawn(self, coro: Coroutine[Any, Any, _T], *, name: str | None = None) -> asyncio.Task[_T]:
         """Run a coroutine in the background as a task of this application.
 
         The application holds it, logs its failure once, survives the client that caused it, and waits for it when it
         stops (then cancels it, after `limits.lingering_time` seconds).
         """
-        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(coro, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
-        return task
+        return self._tasks.spawn(coro, name)
 
-    def _task_done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self.logger.error("Background task %s has failed", task.get_name(), exc_info=error)
-            for notify in self._seam.task_failed:
-                notify(task, error)
+    async def shield(self, coro: Coroutine[Any, Any, _T], *, name: str | None = None) -> _T:
+        """Await work that must end, once begun: `await request.app.shield(pay(order))`.
 
-    async def _end_tasks(self) -> None:
-        """Wait for what was spawned, and what that spawns meanwhile; when the time is up, cancel it."""
-        now = asyncio.get_running_loop().time
-        patience = self.limits.lingering_time
-        end = None if patience is None else now() + patience
-        while self._tasks:
-            timeout = None if end is None else max(0.0, end - now())
-            _, late = await asyncio.wait(set(self._tasks), timeout=timeout)
-            for task in late:
-                task.cancel()
-            if late and (await asyncio.wait(late, timeout=1.0))[1]:
-                self.logger.error("Background tasks do not end when they are cancelled: %s", late)
-                return
+        Nothing that cancels the caller cancels the work: not the client's leaving, nor the handler's timeout, nor the
+        server's stop, which waits for it until `shutdown_timeout` is over, and cancels it then. Without a runner,
+        `cleanup` waits for it as it does for spawned tasks. If the caller is cancelled, a failure of the work is logged
+        once and told to observers, as that of a spawned task.
+
+        Returns: what the coroutine returns. Raises what it raises.
+        """
+        return await self._tasks.shield(coro, name)
+
+    async def finish_work(self, timeout: float | None) -> None:
+        """Wait for what `shield` protects, here and in sub-applications; cancel it after `timeout` seconds.
+
+        A runner does it between the last request and `cleanup`.
+        """
+        await asyncio.gather(*(app.finish_work(timeout) for app in self._subapps), self._tasks.finish_work(timeout))
+
+    def _task_failed(self, task: asyncio.Task[Any], error: BaseException) -> None:
+        self.logger.error("Background task %s has failed", task.get_name(), exc_info=error)
+        for notify in self._seam.task_failed:
+            notify(task, error)
+
+    def _tasks_stay(self, tasks: Collection[asyncio.Task[Any]]) -> None:
+        self.logger.error("Background tasks do not end when they are cancelled: %s", tasks)
 
     # -- requests --------------------------------------------------------------------------------------------------
 

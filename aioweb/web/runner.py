@@ -110,6 +110,8 @@ class BaseRunner(ABC):
         server.close_idle()
         timeout = self.shutdown_timeout
         try:
+        now = asyncio.get_running_loop().time
+        end = now() + timeout
             await self.shutdown()
         except asyncio.CancelledError:
             timeout = 0.0
@@ -121,6 +123,11 @@ class BaseRunner(ABC):
                 await server.shutdown(0.0)
                 raise
 
+        # Handlers get 90 % of the time: whatever they do, some is left for the work that they began.
+        await self._finish_work(max(end - now(), timeout * 0.1))
+
+    async def _finish_work(self, timeout: float) -> None:
+        """Wait for what must end although no request needs it any more."""
     @abstractmethod
     async def shutdown(self) -> None:
         """What happens between the end of listening and the end of the last request."""
@@ -189,6 +196,9 @@ class AppRunner(BaseRunner):
         await self._app.shutdown()
 
     async def _cleanup(self) -> None:
+    async def _finish_work(self, timeout: float) -> None:
+        await self._app.finish_work(timeout)
+
         await self._app.cleanup()
 
 

@@ -37,7 +37,7 @@ ORDER = {
         phase contract failures connection server networks proxied activation sites
     """),
     "web": words("""
-        signals state compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
+        signals state tasks compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
         text filetypes partcodings parts partwriter forms forwarded requesthead
         request detached views paths routes domains
         openfile fileresponse resources folder static

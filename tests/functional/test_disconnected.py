@@ -1,4 +1,4 @@
-"""`request.disconnected()` over real sockets: who waits beside other work learns of the client's leaving, or of the end.
+"""`request.disconnected()` over real sockets: who waits beside other work learns of the leaving, or of the end.
 
 Beside it: when a leaving can be noticed, and when it cannot.
 """
