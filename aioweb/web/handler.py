@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from aioweb.log import server_logger
@@ -21,6 +21,8 @@ from aioweb.protocol.events import HttpVersion10, RequestHead
 from aioweb.protocol.limits import Limits
 from aioweb.server.access import AccessLogger, access_observer
 from aioweb.server.contract import Handler as ServerHandler
+from aioweb.server.debugpage import Facts
+from aioweb.server.failurereport import show
 from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.observe import Observer, Observers
 from aioweb.server.server import Server
@@ -69,7 +71,7 @@ def make_handler(
         for notify in request_started:
             notify(request)
         started = writer.loop.time() if timed else 0.0
-        sent: StreamResponse | None = None
+        response = sent = None
         try:
             try:
                 response = await respond(request)
@@ -90,10 +92,11 @@ def make_handler(
         except Exception as exception:
             recovered = _recover(request, exception, observers, logger, debug)
             if recovered is not None:
-                # The hooks of the application may be what has failed: an error page goes out without them.
-                request.response_prepare_hooks = first_hooks
+                if response is not None:
+                    # It was on its way: the hooks of the application may be what has failed.
+                    request.response_prepare_hooks = first_hooks
                 try:
-                    await recovered.finish(request)
+                    await _send_page(request, recovered, first_hooks, logger)
                     sent = recovered
                 except ClientDisconnectedError:
                     _tell_gone(request, observers, logger)
@@ -139,7 +142,8 @@ def _recover(
         for notify in observers.request_failed:
             notify(request, exception)
         logger.error("Error handling %s %s", request.head.method, request.head.path, exc_info=exception)
-        status, page = 500, writer.error_page(500, exception=exception if debug else None)
+        status = 500
+        page = writer.error_page(500, "", exception, _facts_of(request)) if debug else writer.error_page(500)
     if writer.started:
         writer.abort()
         return None
@@ -147,6 +151,32 @@ def _recover(
     response = Response(status=status, body=page[1], headers={**headers, "Content-Type": page[0]})
     response.force_close()
     return response
+
+
+async def _send_page(
+    request: BaseRequest, page: Response, first_hooks: Sequence[Callable[[Any, Any], Any]], logger: logging.Logger
+) -> None:
+    """Send an error page, with the hooks of the application if they do not fail as well."""
+    try:
+        await page.finish(request)
+    except Exception as exception:
+        if request.writer.started or isinstance(exception, ClientDisconnectedError):
+            raise
+        logger.error("A hook has failed on the page of an error", exc_info=exception)
+        request.response_prepare_hooks = first_hooks
+        await page.finish(request)
+
+
+def _facts_of(request: BaseRequest) -> Facts:
+    """What a debug page shows beside the request: where the router has led it."""
+    match_info = request.match_info
+    route = getattr(match_info, "route", None)
+    if route is None:
+        return []
+    rows = [("Route", show(route)), ("Applications", show(match_info.apps))]
+    if isinstance(match_info, Mapping):
+        rows.append(("Parts", show(dict(match_info))))
+    return [("Route", rows)]
 
 
 def _tell_gone(request: BaseRequest, observers: Observers, logger: logging.Logger) -> None:

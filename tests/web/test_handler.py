@@ -11,6 +11,8 @@ import pytest
 from aioweb import web
 from aioweb.web.handler import WebServer
 
+SECRET = "hunter2"
+
 
 class Told(web.Observer):
     """Notes how each request ended."""
@@ -167,3 +169,137 @@ async def test_a_request_factory_of_your_own_makes_the_request(serve) -> None:
 
     address = await serve(WebServer(shout, request_factory=Mine))
     assert (await address.request("GET", "/abc")).body == b"/ABC"
+
+
+class Ends(web.Observer):
+    """Notes the end of each request: what was sent, whole or not."""
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.ends: list[tuple[int, bool]] = []
+
+    def request_started(self, request: Any) -> None:
+        self.started += 1
+
+    def request_ended(self, request: Any, response: Any, seconds: float) -> None:
+        assert 0 <= seconds < 5
+        assert response is None or response.status == request.writer.status
+        self.ends.append((request.writer.status, response is not None))
+
+
+async def test_every_request_that_started_is_told_to_have_ended_once(serve, caplog) -> None:
+    async def answer(request):
+        what = request.path
+        if what == "/raise":
+            raise LookupError("it")
+        if what == "/forbid":
+            raise web.HTTPForbidden
+        response = web.StreamResponse()
+        if what == "/half":
+            await response.prepare(request)
+            await response.write(b"half")
+            raise LookupError("the other half")
+        if what == "/cancel":
+            raise asyncio.CancelledError
+        return response
+
+    ends = Ends()
+    address = await serve(WebServer(answer, observers=[ends]))
+    for path in ("/", "/raise", "/forbid", "/half", "/cancel"):
+        await address.raw(b"GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % path.encode())
+    assert ends.started == 5
+    assert ends.ends == [(200, True), (500, True), (403, True), (200, False), (0, False)]
+
+
+async def test_the_end_of_a_websocket_is_told_however_it_ends(serve) -> None:
+    handshake = (
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    )
+
+    async def lose(request):
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        opened.set()
+        while True:
+            await ws.send_str("more")
+            await asyncio.sleep(0)
+
+    async def close(request):
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        await ws.close()
+        return ws
+
+    opened, ends = asyncio.Event(), Ends()
+    for handler in (lose, close):
+        address = await serve(WebServer(handler, observers=[ends]))
+        peer = await address.connect()
+        await peer.send("\r\n".join(["GET / HTTP/1.1", "Host: a", *handshake, "", ""]).encode())
+        await peer.head()
+        peer.abort()
+        while address.server.connections:
+            await asyncio.sleep(0.001)
+    while len(ends.ends) < 2:
+        await asyncio.sleep(0.001)
+    assert ends.ends == [(101, False), (101, True)]
+
+
+@pytest.mark.parametrize(
+    ("accept", "shown"),
+    [
+        ("text/html", "&lt;WebServer&gt;"),
+        ("*/*", "| answer = '<WebServer>'"),
+        ("application/json", '"answer": "\'<WebServer>\'"'),
+    ],
+)
+async def test_debug_mode_shows_the_failure_in_the_form_that_the_client_likes(serve, caplog, accept, shown) -> None:
+    async def fail(request):
+        answer = "<WebServer>"
+        password = "hunter2"
+        raise LookupError(f"{len(answer + password)} it")
+
+    for debug in (True, False):
+        address = await serve(WebServer(fail, debug=debug))
+        failed = await address.request("GET", f"/a?token={SECRET}", f"Accept: {accept}", f"Cookie: sid={SECRET}")
+        assert failed.headers["Content-Type"].startswith(accept.replace("*/*", "text/plain"))
+        page = failed.body.decode()
+        assert (shown in page, "LookupError" in page, "/a?token=***" in page) == (debug,) * 3
+        assert SECRET not in page
+
+
+async def test_the_page_of_a_failure_passes_the_hooks_of_the_application(serve, caplog) -> None:
+    async def fail(request):
+        raise LookupError("it")
+
+    async def mark(request, response):
+        response.headers["X-Marked"] = "yes"
+
+    app = web.Application()
+    app.router.add_get("/", fail)
+    app.on_response_prepare.append(mark)
+    address = await serve(app)
+    answer = await address.request("GET", "/")
+    assert (answer.status, answer.headers["X-Marked"]) == (500, "yes")
+    assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
+
+
+async def test_a_hook_that_fails_on_the_page_of_a_failure_is_logged_and_the_page_is_sent(serve, caplog) -> None:
+    async def fail(request):
+        raise LookupError("first")
+
+    async def hook(request, response):
+        raise ValueError("second")
+
+    app = web.Application()
+    app.router.add_get("/", fail)
+    app.router.add_get("/hook", lambda request: web.Response())
+    app.on_response_prepare.append(hook)
+    address = await serve(app, access_log=None)
+    assert (await address.request("GET", "/")).status == 500
+    assert [record.exc_info[0] for record in caplog.records] == [LookupError, ValueError]
+    caplog.clear()
+    assert (await address.request("GET", "/hook")).status == 500
+    assert [record.exc_info[0] for record in caplog.records] == [ValueError]
