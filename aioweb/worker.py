@@ -15,6 +15,7 @@ import asyncio
 import inspect
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
@@ -110,7 +111,7 @@ class GunicornWebWorker(base.Worker):  # type: ignore[misc]
             runner = self._runner = await self._make_runner()
             try:
                 await runner.setup()
-                tls = ssl_context(self.cfg) if self.cfg.is_ssl else None
+                tls = self._make_tls()
                 for listening in self.sockets:
                     await web.SockSite(runner, listening.sock, ssl_context=tls, backlog=self.cfg.backlog).start()
                 self._exit_code = 0
@@ -122,6 +123,13 @@ class GunicornWebWorker(base.Worker):  # type: ignore[misc]
             raise
         finally:
             heart.cancel()
+
+    def _make_tls(self) -> ssl.SSLContext | None:
+        if not self.cfg.is_ssl:
+            return None
+        context: ssl.SSLContext = ssl_context(self.cfg)
+        context.set_alpn_protocols(["http/1.1"])  # gunicorn offers what its own workers speak
+        return context
 
     async def _make_runner(self) -> web.AppRunner:
         made = await self.wsgi() if inspect.iscoroutinefunction(self.wsgi) else self.wsgi

@@ -26,8 +26,11 @@ def listening(options: Options) -> Iterator[list[socket.socket]]:
     with ExitStack() as stack:
         try:
             sockets = [stack.enter_context(_inherit(number)) for number in options.fd]
+            is_said = options.host or options.port is not None
+            if not (is_said or options.path or options.fd):
+                sockets += [stack.enter_context(sock) for sock in web.systemd_sockets()]
             # The world is asked for by name; and a path alone opens no port.
-            if options.host or options.port is not None or not (options.path or options.fd):
+            if is_said or not (options.path or sockets):
                 port = options.port if options.port is not None else 8443 if options.tls_cert else 8080
                 for host in options.host or ["127.0.0.1"]:
                     sockets += [stack.enter_context(sock) for sock in _open_tcp(host, port)]

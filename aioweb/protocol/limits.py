@@ -113,6 +113,9 @@ class Limits:
 
     # -- deadlines -----------------------------------------------------------------------------------------------
 
+    tls_handshake_timeout: float | None = _time(10.0)
+    """From the connection to the end of the TLS handshake; then it closes. nginx, hypercorn and asyncio itself 60 s."""
+
     head_timeout: float | None = _time(10.0)
     """From the connection, or the first byte of a later head, to the end of that head; then 408. hypercorn 6 s,
     hyper 30 s, nginx 60 s."""

@@ -432,6 +432,10 @@ class HTTPConnection(asyncio.Protocol):
             self._refuse(HeadTimeout("the head did not arrive in time"))
         else:
             self.close()
+            if self.transport is not None and not self.transport.get_write_buffer_size():
+                # Nothing is on its way but the farewell of TLS. Pools of clients do not read what is idle, so most of
+                # them never answer it: that is not worth a descriptor, nor the time of a stop.
+                self.deadline = self.clock.after(self._lingering_time)
 
     def _watch(self, now: float, timeout: float | None) -> None:
         """Compare a mark of the client's progress with the one of the last tick: no octet pays for this."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -20,6 +21,11 @@ from aioweb.server.server import Server
 
 _ARRIVAL: Final = 0.5
 """Seconds that a site which stops waits for the TLS handshakes of those whom it accepted last."""
+_FOR_EVER: Final = 365 * 86400.0
+"""Seconds that stand for no deadline: to a loop, None is a deadline of its own."""
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_NO_FAMILY: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+"""What a machine says that has no IPv6, although the name has an address of it."""
 
 
 class Runner(Protocol):
@@ -54,11 +60,15 @@ class BaseSite(ABC):
         self._server = runner.server
         self._ssl_context = ssl_context
         self._backlog = backlog
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[Any] = []
 
     @abstractmethod
-    async def _listen(self) -> asyncio.Server:
-        """Open the listener."""
+    async def _listen(self) -> list[Any]:
+        """Open the listeners, which have a `close()`."""
+
+    @abstractmethod
+    async def _finish(self) -> None:
+        """The listeners are closed: serve who waits still."""
 
     @property
     @abstractmethod
@@ -68,68 +78,137 @@ class BaseSite(ABC):
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
         """The listening sockets; empty before `start` and after `stop`."""
-        return tuple(self._listener.sockets) if self._listener is not None else ()
+        return ()
 
     async def start(self) -> None:
         """Listen. Raises OSError if the address cannot be had, RuntimeError if it listens already or its runner
         has ended."""
-        if self._listener is not None:
+        if self._listeners:
             raise RuntimeError(f"{self.name} is being served already")
         if self._runner.server is not self._server:
             raise RuntimeError(f"the runner of {self.name} has ended: make a new site after its setup()")
-        self._listener = await self._listen()
+        self._listeners = await self._listen()
         self._runner.register(self)
 
     async def stop(self) -> None:
         """Accept those who wait already and nobody else; connections live on. Harmless when it does not listen."""
-        listener, self._listener = self._listener, None
-        if listener is not None:
+        listeners, self._listeners = self._listeners, []
+        if listeners:
             self._runner.unregister(self)
-            # A second descriptor keeps the backlog alive while the loop closes its own.
-            backlogs = [_again(listening) for listening in listener.sockets] if os.name == "posix" else []
-            listener.close()
-            waiting = [client for backlog in backlogs for client in self._take(backlog)]
-            if waiting:
-                await asyncio.wait([asyncio.ensure_future(self._serve(client)) for client in waiting], timeout=_ARRIVAL)
-
-    def _take(self, listening: socket.socket) -> list[socket.socket]:
-        """Accept all that wait, at once: without a turn of the loop hardly anybody comes between this and the close."""
-        waiting: list[socket.socket] = []
-        with listening:
-            while len(waiting) < self._backlog:
-                try:
-                    waiting.append(listening.accept()[0])
-                except ConnectionAbortedError:
-                    continue  # it has left again
-                except OSError:
-                    break  # nobody is left, or there are no descriptors
-        return waiting
-
-    async def _serve(self, client: socket.socket) -> None:
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._server, client, ssl=self._ssl_context)
-        except OSError:
-            client.close()  # a failed handshake, or the client is gone; the loop would say no more about it
+            for listener in listeners:
+                listener.close()
+            await self._finish()
 
     @property
     def _scheme(self) -> str:
         return "https" if self._ssl_context is not None else "http"
 
 
-def _again(listening: Any) -> socket.socket:
-    """The same socket under a second descriptor."""
-    again = socket.socket(fileno=os.dup(listening.fileno()))
-    again.setblocking(False)
-    return again
+class _PatientSocket(socket.socket):
+    """A listening socket that tells of missing descriptors once, when the loop asks for many clients in a row.
+
+    asyncio reports it, looks away for a second, and yet goes on asking in the same turn, `backlog` times: each would be
+    a traceback in the log.
+    """
+
+    _is_exhausted = False
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """The next client. Raises OSError; after one for lack of descriptors as if nobody waited, once."""
+        if self._is_exhausted:
+            self._is_exhausted = False
+            raise BlockingIOError
+        try:
+            return super().accept()
+        except OSError as error:
+            self._is_exhausted = error.errno in _EXHAUSTED
+            raise
 
 
-class TCPSite(BaseSite):
+class _SocketSite(BaseSite):
+    """A site on sockets of its own. The loop listens on a second descriptor of each, so the backlog outlives it."""
+
+    def __init__(self, runner: Runner, *, ssl_context: ssl.SSLContext | None, backlog: int) -> None:
+        super().__init__(runner, ssl_context=ssl_context, backlog=backlog)
+        self._sockets: list[socket.socket] = []
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """The listening sockets; empty before `start` and after `stop`."""
+        return tuple(self._sockets)
+
+    @abstractmethod
+    async def _bind(self) -> list[socket.socket]:
+        """Make the sockets, bound and not yet listening."""
+
+    async def _listen(self) -> list[Any]:
+        self._sockets = await self._bind()
+        listeners: list[asyncio.Server] = []
+        try:
+            for bound in self._sockets:
+                listeners.append(await self._listen_at(bound))
+        except BaseException:
+            for listener in listeners:
+                listener.close()
+            self._close_sockets()
+            raise
+        return listeners
+
+    async def _listen_at(self, bound: socket.socket) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        sock = _PatientSocket(bound.family, bound.type, bound.proto, fileno=bound.dup().detach())
+        try:
+            return await loop.create_server(self._server, sock=sock, backlog=self._backlog, **self._tls)
+        except BaseException:
+            sock.close()
+            raise
+
+    def _close_sockets(self) -> None:
+        sockets, self._sockets = self._sockets, []
+        for sock in sockets:
+            sock.close()
+
+    @property
+    def _tls(self) -> dict[str, Any]:
+        """What the loop has to know of TLS."""
+        if self._ssl_context is None:
+            return {}
+        timeout = self._server.limits.tls_handshake_timeout
+        return {"ssl": self._ssl_context, "ssl_handshake_timeout": timeout if timeout is not None else _FOR_EVER}
+
+    async def _finish(self) -> None:
+        waiting = [client for sock in self._sockets for client in self._take(sock)] if os.name == "posix" else []
+        self._close_sockets()
+        if waiting:
+            await asyncio.wait([asyncio.ensure_future(self._serve(client)) for client in waiting], timeout=_ARRIVAL)
+
+    def _take(self, listening: socket.socket) -> list[socket.socket]:
+        """Accept all that wait, at once: without a turn of the loop hardly anybody comes between this and the close."""
+        waiting: list[socket.socket] = []
+        listening.setblocking(False)
+        while len(waiting) < self._backlog:
+            try:
+                waiting.append(listening.accept()[0])
+            except ConnectionAbortedError:
+                continue  # it has left again
+            except OSError:
+                break  # nobody is left, or there are no descriptors
+        return waiting
+
+    async def _serve(self, client: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(self._server, client, **self._tls)
+        except OSError:
+            client.close()  # a failed handshake, or the client is gone; the loop would say no more about it
+
+
+class TCPSite(_SocketSite):
     """A TCP address.
 
     Args:
         host: name or address; None for all interfaces.
         port: 0 for one that is free, which `port` tells after `start`; None for 8080, or 8443 with TLS.
-        reuse_address, reuse_port: socket options; None leaves them to asyncio.
+        reuse_address, reuse_port: socket options; None is True for the first one on Unix, else False.
     """
 
     def __init__(
@@ -163,19 +242,46 @@ class TCPSite(BaseSite):
         host = self._host or "0.0.0.0"
         return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
-    async def _listen(self) -> asyncio.Server:
-        return await asyncio.get_running_loop().create_server(
-            self._server,
-            self._host,
-            self._port,
-            ssl=self._ssl_context,
-            backlog=self._backlog,
-            reuse_address=self._reuse_address,
-            reuse_port=self._reuse_port,
-        )
+    async def _bind(self) -> list[socket.socket]:
+        """One socket for each address of the host."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(self._host or None, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        bound: list[socket.socket] = []
+        missing: OSError | None = None
+        try:
+            for family, _, proto, _, address in dict.fromkeys(found):
+                try:
+                    bound.append(self._bind_at(family, proto, address))
+                except OSError as error:
+                    if error.errno not in _NO_FAMILY:
+                        raise
+                    missing = error
+            if missing is not None and not bound:
+                raise missing
+        except OSError as error:
+            for sock in bound:
+                sock.close()
+            raise OSError(error.errno, f"cannot listen at {self.name}: {os.strerror(error.errno or 0)}") from None
+        return bound
+
+    def _bind_at(self, family: int, proto: int, address: Any) -> socket.socket:
+        sock = socket.socket(family, socket.SOCK_STREAM, proto)
+        try:
+            if self._reuse_address or (self._reuse_address is None and os.name == "posix"):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if self._reuse_port:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                # IPv4 has a socket of its own: what one socket for both does differs among systems.
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(address)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
 
-class UnixSite(BaseSite):
+class UnixSite(_SocketSite):
     """A Unix socket at `path`.
 
     A socket that a dead server left there is replaced; one that somebody listens on, and any other file, are left
@@ -204,23 +310,18 @@ class UnixSite(BaseSite):
         """`http://unix:path:`; `@` for the NUL of an abstract socket."""
         return f"{self._scheme}://unix:{self._path.replace(chr(0), '@')}:"
 
-    async def _listen(self) -> asyncio.Server:
-        sock = _bind(self._path, self._mode)
-        try:
-            self._file = _identify(self._path)
-            return await asyncio.get_running_loop().create_unix_server(
-                self._server, sock=sock, ssl=self._ssl_context, backlog=self._backlog
-            )
-        except BaseException:
-            sock.close()
-            _remove(self._path, self._file)
-            raise
+    async def _bind(self) -> list[socket.socket]:
+        bound = _bind(self._path, self._mode)
+        self._file = _identify(self._path)
+        return [bound]
 
-    async def stop(self) -> None:
-        """Remove the socket from the file system if it is still the same, then stop as every site does."""
-        if self._listener is not None:
-            _remove(self._path, self._file)
-        await super().stop()
+    async def _finish(self) -> None:
+        _remove(self._path, self._file)  # first: whoever comes now goes to a successor, or nowhere
+        await super()._finish()
+
+    def _close_sockets(self) -> None:
+        _remove(self._path, self._file)
+        super()._close_sockets()
 
 
 @contextlib.contextmanager
@@ -302,25 +403,16 @@ class NamedPipeSite(BaseSite):
         """The path."""
         return self._path
 
-    async def _listen(self) -> Any:
+    async def _listen(self) -> list[Any]:
         loop: Any = asyncio.get_running_loop()
-        return _Pipes(await loop.start_serving_pipe(self._server, self._path))
+        pipes: list[Any] = await loop.start_serving_pipe(self._server, self._path)
+        return pipes
+
+    async def _finish(self) -> None:
+        pass
 
 
-class _Pipes:
-    """The listening pipes of a loop, in the shape of an `asyncio.Server`."""
-
-    sockets = ()
-
-    def __init__(self, pipes: list[Any]) -> None:
-        self._pipes = pipes
-
-    def close(self) -> None:
-        for pipe in self._pipes:
-            pipe.close()
-
-
-class SockSite(BaseSite):
+class SockSite(_SocketSite):
     """A socket that somebody else has bound: systemd, a parent process, a test."""
 
     def __init__(
@@ -346,7 +438,5 @@ class SockSite(BaseSite):
         """The address of the socket."""
         return f"{self._scheme}://{self._name}"
 
-    async def _listen(self) -> asyncio.Server:
-        return await asyncio.get_running_loop().create_server(
-            self._server, sock=self._sock, ssl=self._ssl_context, backlog=self._backlog
-        )
+    async def _bind(self) -> list[socket.socket]:
+        return [self._sock]

@@ -15,6 +15,7 @@ from aioweb.server.access import (
     AccessLogger,
     JSONAccessLogger,
 )
+from aioweb.server.activation import systemd_sockets
 from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.memory import MemoryClient, MemoryTransport
 from aioweb.server.observe import Observer, Observers
@@ -345,6 +346,7 @@ __all__ = (
     "route",
     "run_app",
     "static",
+    "systemd_sockets",
     "unix_socket",
     "view",
 )

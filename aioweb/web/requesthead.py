@@ -211,6 +211,15 @@ class RequestHeadView(FieldView):
         return self.scheme == "https"
 
     @property
+    def client_certificate(self) -> dict[str, Any] | None:
+        """The certificate that a TLS client has proved to own, as `ssl.SSLSocket.getpeercert()` tells it.
+
+        None if it has shown none: the `verify_mode` of the server's context decides whether it must. For the octets of
+        the certificate see `request.get_extra_info("ssl_object").getpeercert(binary_form=True)`.
+        """
+        return self.get_extra_info("peercert") or None
+
+    @property
     def host(self) -> str:
         """Who was asked, with a port if the client named one; the name of the socket if the client named nobody.
 

@@ -23,6 +23,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from aioweb.log import access_logger, server_logger
+from aioweb.server.activation import systemd_sockets
 from aioweb.server.server import Server
 from aioweb.server.sites import BaseSite, SockSite, TCPSite, UnixSite
 from aioweb.web.application import Application
@@ -109,9 +110,9 @@ class BaseRunner(ABC):
     async def _finish(self, server: Server) -> None:
         server.close_idle()
         timeout = self.shutdown_timeout
-        try:
         now = asyncio.get_running_loop().time
         end = now() + timeout
+        try:
             await self.shutdown()
         except asyncio.CancelledError:
             timeout = 0.0
@@ -122,12 +123,12 @@ class BaseRunner(ABC):
             except asyncio.CancelledError:
                 await server.shutdown(0.0)
                 raise
-
         # Handlers get 90 % of the time: whatever they do, some is left for the work that they began.
         await self._finish_work(max(end - now(), timeout * 0.1))
 
     async def _finish_work(self, timeout: float) -> None:
         """Wait for what must end although no request needs it any more."""
+
     @abstractmethod
     async def shutdown(self) -> None:
         """What happens between the end of listening and the end of the last request."""
@@ -195,10 +196,10 @@ class AppRunner(BaseRunner):
         """Send `on_shutdown`."""
         await self._app.shutdown()
 
-    async def _cleanup(self) -> None:
     async def _finish_work(self, timeout: float) -> None:
         await self._app.finish_work(timeout)
 
+    async def _cleanup(self) -> None:
         await self._app.cleanup()
 
 
@@ -224,8 +225,9 @@ def run_app(
 
     Args:
         app: the application, or a coroutine that makes it in the loop.
-        host, port: TCP addresses; several hosts may be given. Without any of host, port, path and sock: all interfaces,
-            port 8080 (8443 with TLS). A path or sock alone opens no TCP port.
+        host, port: TCP addresses; several hosts may be given. Without any of host, port, path and sock: the sockets
+            that systemd passes; if there are none, all interfaces, port 8080 (8443 with TLS). A path or sock alone
+            opens no TCP port.
         path: Unix sockets.
         sock: sockets that are bound already.
         shutdown_timeout: seconds that requests in flight get when it stops.
@@ -278,6 +280,8 @@ class _Listeners:
         self._paths = [path] if isinstance(path, (str, os.PathLike)) else list(path or ())
         self._socks = [sock] if isinstance(sock, socket.socket) else list(sock or ())
         if host is None:
+            if port is None and not self._paths and not self._socks:
+                self._socks = systemd_sockets()
             nothing_else = not self._paths and not self._socks
             self._hosts: list[str | None] = [None] if port is not None or nothing_else else []
         else:

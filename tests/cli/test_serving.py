@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.processes import ROOT, Program, running, wait_until
+from tests.functional.processes import ROOT, Program, activated, running, wait_until
 
 PEM = str(Path(__file__).parents[1] / "data" / "localhost.pem")
 SITE = "tests.cli.site"
@@ -143,6 +143,20 @@ def test_a_socket_that_is_inherited_as_systemd_passes_it() -> None:
         with subprocess.Popen(command, pass_fds=[number], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == f"======== Running on http://127.0.0.1:{port} ========\n"
+            assert get(port).endswith(b"hello")
+            process.terminate()
+            assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("words", [[], ["-w", "2"]])
+def test_a_socket_that_systemd_passes_is_served_and_no_port_is_opened(words: Sequence[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port, number = listening.getsockname()[1], listening.fileno()
+        command = activated(["-m", "aioweb", *words, f"{SITE}:app"], [number])
+        with subprocess.Popen(command, pass_fds=[number], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == f"======== Running on http://127.0.0.1:{port} ========\n"
+            assert process.stdout.readline() == "(Press CTRL+C to quit)\n"
             assert get(port).endswith(b"hello")
             process.terminate()
             assert process.wait(30) == 0

@@ -92,6 +92,22 @@ def running(*arguments: str, cwd: Path = ROOT, **environment: str) -> Iterator[P
             program.process.stdout.close()
 
 
+_ACTIVATE = """
+import os, sys
+pid, numbers = sys.argv[1] or str(os.getpid()), [int(word) for word in sys.argv[2].split(",")]
+far = [os.dup2(number, 100 + n) for n, number in enumerate(numbers)]  # one may have the number that another is to get
+for n, number in enumerate(far):
+    os.dup2(number, 3 + n)
+os.environ.update(LISTEN_PID=pid, LISTEN_FDS=str(len(numbers)), LISTEN_FDNAMES="a")
+os.execv(sys.executable, [sys.executable, *sys.argv[3:]])
+"""
+
+
+def activated(arguments: Sequence[str], numbers: Sequence[int], pid: str = "") -> list[str]:
+    """A command that starts Python as systemd does, with these descriptors, which must be passed to it."""
+    return [sys.executable, "-c", _ACTIVATE, pid, ",".join(map(str, numbers)), *arguments]
+
+
 def is_alive(pid: int) -> bool:
     """There is such a process, and it is no zombie."""
     try:

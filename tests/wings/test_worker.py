@@ -233,10 +233,12 @@ async def test_m8_max_requests_with_jitter_loses_no_request() -> None:
 def test_m8_a_coroutine_makes_the_application_and_tls() -> None:
     with gunicorn("create_in_loop", "--certfile", PEM, "--keyfile", PEM) as (program, port):
         trusting = ssl.create_default_context(cafile=PEM)
+        trusting.set_alpn_protocols(["h2", "http/1.1"])
         with (
             socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
             trusting.wrap_socket(plain, server_hostname="localhost") as client,
         ):
+            assert client.selected_alpn_protocol() == "http/1.1"
             assert ask(client).endswith(b"hello")
         assert program.end() == 0
 
