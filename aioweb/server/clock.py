@@ -54,6 +54,8 @@ class Clock:
         "_server_field",
         "_ticked_at",
         "_timer",
+        "_turn",
+        "_turn_counted",
         "_watched",
         "date_field",
         "default_fields",
@@ -85,6 +87,8 @@ class Clock:
         self.default_fields = b""
         self._second = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._turn = 0
+        self._turn_counted = False
 
     def start(self) -> None:
         """Tick, if it does not tick already; it ends by itself when nothing is watched any more."""
@@ -102,6 +106,17 @@ class Clock:
     def after(self, timeout: float | None) -> float:
         """The time of the clock in `timeout` seconds, never early; NEVER for None."""
         return NEVER if timeout is None else self.now + self.tick + timeout
+
+    def turn(self) -> int:
+        """The number of this turn of the loop, for who wants to know whether he was here before."""
+        if not self._turn_counted:
+            self._turn_counted = True
+            self._loop.call_soon(self._next_turn)
+        return self._turn
+
+    def _next_turn(self) -> None:
+        self._turn += 1
+        self._turn_counted = False
 
     def _set(self) -> None:
         self.idle_deadline = self.after(self._idle_timeout)

@@ -29,7 +29,7 @@ class Outbox:
         too_late: makes the error of who sends on a WebSocket that is closed or closing.
     """
 
-    __slots__ = ("_channel", "_clock", "_encoding", "_ground", "_loop", "_too_late", "_writer", "said_at")
+    __slots__ = ("_channel", "_clock", "_encoding", "_ground", "_loop", "_too_late", "_turn", "_writer", "said_at")
 
     def __init__(
         self, writer: StreamWriter, ground: WebSocketConnection, too_late: Callable[[], WebSocketClosed]
@@ -42,6 +42,7 @@ class Outbox:
         self._ground = ground
         self._too_late = too_late
         self._encoding: asyncio.Task[None] | None = None  # of the last message, if it has to wait for a thread
+        self._turn = -1
         self.said_at = self._clock.now
         """When something was sent last; time of the server's clock."""
 
@@ -76,6 +77,30 @@ class Outbox:
             self.put(self._ground.send_prepared(message))
         else:
             self.send(lambda data, compress: self._ground.send_prepared(message), message.payload)
+
+    def offer(self, message: PreparedMessage, limit: int) -> bool:
+        """Send a message that goes to many, without waiting; False for a peer that is over `limit` bytes behind.
+
+        Who is closed, closing or gone is passed by. The first of a turn of the loop leaves at once: to come back to a
+        thousand connections at its end costs more than is saved for those that have more to send.
+        """
+        channel, ground = self._channel, self._ground
+        transport = channel.transport
+        if transport is None or not ground.sendable:
+            return True
+        waiting = self._writer.gathered_size
+        if waiting + transport.get_write_buffer_size() > limit:
+            return False
+        turn = self._clock.turn()
+        try:
+            if waiting or turn == self._turn or self._encoding is not None:
+                self.send_prepared(message)
+            else:
+                self._turn, self.said_at = turn, self._clock.now
+                channel.write(ground.send_prepared(message))
+        except ClientDisconnectedError:
+            pass  # connection_lost is about to tell
+        return True
 
     def put(self, octets: bytes) -> Awaitable[None]:
         """Send a frame. Raises WebSocketClosed if nobody is there any more."""

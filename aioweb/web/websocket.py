@@ -483,12 +483,8 @@ def broadcast(
     late: list[WebSocketResponse] = []
     for ws in list(connections):
         session = ws._session
-        if session is None or ws.closed:
-            continue
-        if session.outbox.buffered > max_buffered:
+        if session is not None and not session.outbox.offer(prepared, max_buffered):
             late.append(ws)
             if slow == "close":
                 session.begin_close(CloseCode.TRY_AGAIN_LATER, "too slow")
-        else:
-            session.outbox.send_prepared(prepared)
     return late

@@ -39,6 +39,57 @@ async def test_the_answers_to_one_segment_leave_in_one_write() -> None:
     await wire.end_server()
 
 
+async def test_what_goes_to_many_leaves_at_once_and_what_follows_in_this_turn_together() -> None:
+    wire = WebSocketWire(forever)
+    await wire.open()
+    for text in ("first", "again"):
+        before = len(wire.transport.writes)
+        for number in range(5):
+            assert wire.session.outbox.offer(prepare_message(f"{text} {number}"), 10_000)
+            assert len(wire.transport.writes) == before + 1
+        await wire.settle()
+        assert wire.got() == [f"{text} {number}" for number in range(5)]
+        assert len(wire.transport.writes) == before + 2
+    wire.connection.kill()
+    await wire.end_server()
+
+
+async def test_what_goes_to_many_keeps_its_place_behind_what_was_sent() -> None:
+    wire = WebSocketWire(forever, deflate=PerMessageDeflate())
+    await wire.open()
+    send(wire.session, "sent")
+    wire.session.outbox.offer(prepare_message("to many"), 10_000)
+    send(wire.session, LARGE)
+    wire.session.outbox.offer(prepare_message("behind the large one"), 10_000)
+    await wire.session.outbox.wait_encoded()
+    await wire.settle()
+    assert wire.got() == ["sent", "to many", LARGE, "behind the large one"]
+    wire.connection.kill()
+    await wire.end_server()
+
+
+async def test_what_goes_to_many_passes_by_who_is_slow_closed_or_gone() -> None:
+    message = prepare_message("x" * 100)
+    wire = WebSocketWire(forever, window=1000)
+    await wire.open()
+    outbox = wire.session.outbox
+    while outbox.buffered <= 500:
+        assert outbox.offer(message, 500)
+    assert not outbox.offer(message, outbox.buffered - 1)
+    assert outbox.offer(message, outbox.buffered)
+    wire.transport.take(10_000)
+    await wire.settle()
+    wire.transport.fail_at = len(wire.transport.calls) + 1  # the socket is broken, and nobody has told us yet
+    assert outbox.offer(message, 500)
+    assert outbox.offer(message, 500)
+    wire.transport.lose()
+    await wire.settle()
+    assert outbox.offer(message, 500)
+    assert wire.session.closed
+    wire.connection.kill()
+    await wire.end_server()
+
+
 async def test_a_slow_peer_lets_its_senders_wait_and_nobody_else() -> None:
     sent: list[str] = []
 
