@@ -142,7 +142,7 @@ class Call:
         """Send the head, if that is still to be done; `length` is that of the content, if it is known."""
         if self._response is None:
             if self._head is None:
-                raise RuntimeError("the WSGI application has not called start_response()")
+                raise RuntimeError("the WSGI application has returned without calling start_response()")
             response = web.StreamResponse(
                 status=self._head.status, reason=self._head.reason, headers=self._head.headers
             )
@@ -235,8 +235,6 @@ class Call:
                 self._write(data, length)
                 if self._response is not None and not self._has_content:
                     break
-        if self._head is None:
-            raise RuntimeError("the WSGI application has returned without calling start_response()")
         self._ask(self._end)
 
     def _close(self, result: Any) -> None:

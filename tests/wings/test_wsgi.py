@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,7 @@ from wsgiref.validate import validator
 import pytest
 
 from aioweb import web, wsgi
-from aioweb.wsgi.environ import Environ
+from aioweb.wsgi.environ import Environ, FileWrapper
 
 PLAIN = [("Content-Type", "text/plain")]
 Start = Callable[..., Callable[[bytes], None]]
@@ -220,6 +221,7 @@ def leaving(environ: Environ, start_response: Start) -> list[bytes]:
         (early, "start_response() must be called before content is sent"),
         (written_late, "a WSGI application sends bytes, not 'text'"),
         (lambda environ, start_response: [], "has returned without calling start_response()"),
+        (lambda environ, start_response: FileWrapper(io.FileIO(__file__)), "returned without calling"),
         (lambda environ, start_response: None, "'NoneType' object is not iterable"),
         (leaving, "has raised SystemExit(3)"),
     ],
@@ -456,6 +458,24 @@ def sending_file(open_file: Callable[[], Any], *headers: tuple[str, str]) -> wsg
         return wrapped
 
     return app
+
+
+async def test_what_is_a_file_and_no_content_of_one_is_read(serve) -> None:
+    readable, writable = os.pipe()
+    os.write(writable, b"from a pipe")
+    os.close(writable)
+    answer = await (await serve(mounted(sending_file(lambda: os.fdopen(readable, "rb"))))).request("GET", "/")
+    assert (answer.body, answer.headers["Transfer-Encoding"]) == (b"from a pipe", "chunked")
+
+
+async def test_a_file_without_a_close_is_only_read(serve) -> None:
+    class Blocks:
+        blocks = [b"b", b"a"]
+
+        def read(self, size: int) -> bytes:
+            return self.blocks.pop() if self.blocks else b""
+
+    assert (await (await serve(mounted(sending_file(Blocks)))).request("GET", "/")).body == b"ab"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -281,6 +281,29 @@ async def test_a_request_that_is_given_up_is_cut_and_its_thread_waited_for(caplo
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+async def test_a_read_ends_with_the_server(caplog) -> None:
+    errors, reading = [], threading.Event()
+
+    def app(environ: Environ, start_response: Start) -> list[bytes]:
+        reading.set()
+        try:
+            environ["wsgi.input"].read()
+        except ConnectionError as error:
+            errors.append(str(error))
+            raise
+        return []
+
+    runner, site = await stopping(mounted(app), 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(POST + b"half")
+    await until_set(reading)
+    await runner.cleanup()
+    assert await reader.read() == b""
+    writer.close()
+    assert errors == ["the request is over: its client is gone, or the server has given it up"]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_a_stop_does_not_wait_for_ever_and_a_late_failure_is_logged(caplog) -> None:
     gate = Gate()
 
