@@ -37,6 +37,7 @@ from aioweb.web.streamresponse import StreamResponse
 from aioweb.web.tasks import ApplicationTasks
 from aioweb.web.views import prepare_handler
 
+from aioweb.web.wsoptions import read_origins
 _T = TypeVar("_T")
 
 _DEFAULT_LIMITS: Final = Limits()
@@ -70,6 +71,8 @@ class Application(ApplicationAliases, StateMapping):
         limits: sizes and deadlines of requests to this application.
         debug: show tracebacks in error pages; None asks the loop, when the application starts.
 
+        websocket_origins: sites whose pages may open WebSockets of this application, where `WebSocketResponse` says
+            nothing; see its `allowed_origins`. None leaves it to the application above, which allows every site.
     Raises TypeError for a middleware that is none, and for a router that is no AbstractRouter.
     """
 
@@ -87,6 +90,7 @@ class Application(ApplicationAliases, StateMapping):
         limits: Limits = _DEFAULT_LIMITS,
         debug: bool | None = None,
     ) -> None:
+        websocket_origins: Iterable[str] | None = None,
         if router is not None and not isinstance(router, AbstractRouter):
             raise TypeError(f"router must be an AbstractRouter, not {router!r}")
         if not isinstance(limits, Limits):
@@ -117,6 +121,8 @@ class Application(ApplicationAliases, StateMapping):
         """The open WebSockets of this application and of those below it."""
         self.cleanup_ctx: FreezableList[Callable[[Application], Any]] = FreezableList(what="list of cleanup contexts")
         """Asynchronous generators with one yield, or context managers: what comes up with the application, and ends
+        self.websocket_origins = read_origins(websocket_origins)
+        """Sites whose pages may open them; None if this application has none of its own."""
         in reverse order."""
         self._open_contexts: list[Any] = []
         self._subapps: list[Application] = []

@@ -24,23 +24,20 @@ from typing import Any, Final, NoReturn
 from aioweb.protocol.encode import encode_fields
 from aioweb.protocol.websocket import (
     MAX_MSG_SIZE,
-    MIN_COMPRESS_SIZE,
     Close,
     CloseCode,
-    Handshake,
     Message,
     Opcode,
     PerMessageDeflate,
     Ping,
     Pong,
-    WebSocketConnection,
     WebSocketError,
     prepare_message,
     response_fields,
 )
 from aioweb.server.flow import DRAINED
 from aioweb.server.observe import NO_OBSERVERS, Observers
-from aioweb.server.pings import Heartbeat, SentPing
+from aioweb.server.pings import SentPing
 from aioweb.server.websocket import WebSocketSession
 from aioweb.server.writer import StreamWriter
 from aioweb.server.wsevents import CLOSING, Received
@@ -48,8 +45,9 @@ from aioweb.web.compat import WebSocketAliases
 from aioweb.web.exceptions import HTTPException
 from aioweb.web.responsehead import SentHeaders
 from aioweb.web.streamresponse import StreamResponse
-from aioweb.web.wshandshake import Compression, WebSocketReady, negotiate, read_compress
+from aioweb.web.wshandshake import Compression, WebSocketReady
 from aioweb.web.wsmessage import CLOSED_MESSAGE, CLOSING_MESSAGE, END, WSMessage, WSMsgType, as_octets
+from aioweb.web.wsoptions import WebSocketOptions
 
 _CLOSED_RECEIVES: Final = 4
 """So often a receiver is told that it is over; then it is an endless loop."""
@@ -81,7 +79,8 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         writer_limit: bytes that wait for the peer before who awaits a send has to wait.
         decode_text: give text as str; False gives its bytes, checked to be UTF-8.
         allowed_origins: sites whose pages may open it, such as `https://example.org`, or `self` for the host that was
-            asked; None for every site. Browsers send their cookies along whatever page asks (RFC 6455 section 10.2).
+            asked, `*` for every site; None leaves it to the application. Browsers send their cookies along whatever
+            page asks (RFC 6455 section 10.2).
 
     Raises ValueError and TypeError for what is none of that.
     """
@@ -107,26 +106,21 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         allowed_origins: Iterable[str] | None = None,
     ) -> None:
         super().__init__(status=101)
-        if isinstance(protocols, str):
-            raise TypeError(f"protocols is a list of names, not the str {protocols!r}")
-        if isinstance(allowed_origins, str):
-            raise TypeError(f"allowed_origins is a list of origins, not the str {allowed_origins!r}")
-        _check_seconds(timeout=timeout)
-        _check_seconds(receive_timeout=receive_timeout, heartbeat=heartbeat, ping_timeout=ping_timeout)
-        if max_msg_size < 0:
-            raise ValueError(f"max_msg_size must be a number of bytes, 0 for no limit, not {max_msg_size!r}")
-        self._timeout = timeout
+        self._options = WebSocketOptions(
+            timeout=timeout,
+            receive_timeout=receive_timeout,
+            autoclose=autoclose,
+            autoping=autoping,
+            heartbeat=heartbeat,
+            ping_timeout=ping_timeout,
+            protocols=protocols,
+            compress=compress,
+            max_msg_size=max_msg_size,
+            writer_limit=writer_limit,
+            decode_text=decode_text,
+            allowed_origins=allowed_origins,
+        )
         self._receive_timeout = receive_timeout
-        self._autoclose = autoclose
-        self._autoping = autoping
-        self._heartbeat = heartbeat
-        self._ping_timeout = ping_timeout
-        self._protocols = protocols if callable(protocols) else tuple(protocols)
-        self._deflate = read_compress(compress)
-        self._max_msg_size = max_msg_size
-        self._writer_limit = writer_limit
-        self._decode_text = decode_text
-        self._allowed_origins = None if allowed_origins is None else tuple(allowed_origins)
         self._protocol: str | None = None
         self._closed_receives = 0
 
@@ -140,7 +134,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         if self._session is not None:
             raise RuntimeError("Already started")
         try:
-            protocol = self._negotiate(request)[1]
+            protocol = self._options.negotiate(request)[1]
         except HTTPException as refusal:
             ready = WebSocketReady(False, None)
             ready.reason = refusal.text or ""
@@ -158,13 +152,13 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         if self._request is not None and self._request.writer is writer:
             return writer
         self._check_free()
-        asked, protocol, deflate = self._negotiate(request)
+        asked, protocol, deflate = self._options.negotiate(request)
         self._request = self._opened = request
         try:
             for hook in request.response_prepare_hooks:
                 await hook(request, self)
             fields = encode_fields(response_fields(asked, protocol, deflate)) + self._encode_head(writer, False)
-            session = self._make_session(writer, deflate)
+            session = self._options.open(writer, deflate, self._ended)
             rest = writer.switch(fields, session)
         except BaseException:
             self._request = self._opened = None
@@ -176,7 +170,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         if self._headers is not None:
             self._headers.__class__ = SentHeaders
         if channel.transport is not None:
-            channel.transport.set_write_buffer_limits(high=self._writer_limit)
+            channel.transport.set_write_buffer_limits(high=self._options.writer_limit)
         for app in request.match_info.apps:
             app.websockets.add(self)
         self._observers = writer.observers
@@ -184,26 +178,6 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
             notify(request, self)
         session.open(rest)
         return writer
-
-    def _negotiate(self, request: Any) -> tuple[Handshake, str | None, PerMessageDeflate | None]:
-        return negotiate(request, self._protocols, self._deflate, self._allowed_origins)
-
-    def _make_session(self, writer: StreamWriter, deflate: PerMessageDeflate | None) -> WebSocketSession:
-        ground = WebSocketConnection(
-            max_msg_size=self._max_msg_size,
-            deflate=deflate,
-            decode_text=self._decode_text,
-            min_compress_size=MIN_COMPRESS_SIZE if deflate is None else deflate.min_size,
-        )
-        return WebSocketSession(
-            writer,
-            ground,
-            timeout=self._timeout,
-            autoclose=self._autoclose,
-            autoping=self._autoping,
-            heartbeat=None if self._heartbeat is None else Heartbeat(self._heartbeat, self._ping_timeout),
-            on_end=self._ended,
-        )
 
     def _ended(self) -> None:
         request = self._opened
@@ -450,12 +424,6 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         if self._session is None or request is not self._opened:
             await self.prepare(request)
         await self._live("finish()").close(CloseCode.OK, "")
-
-
-def _check_seconds(**times: float | None) -> None:
-    for name, value in times.items():
-        if value is not None and not value > 0:
-            raise ValueError(f"{name} must be a number of seconds above 0, not {value!r}")
 
 
 def broadcast(

@@ -41,7 +41,8 @@ ORDER = {
         text filetypes partcodings parts partwriter forms forwarded requesthead
         request detached views paths routes domains
         openfile fileresponse resources folder static
-        routedef routeindex routeadder router middlewares wsmessage wshandshake websocket handler application runner
+        routedef routeindex routeadder router middlewares wsmessage wshandshake wsoptions websocket
+        handler application runner
     """),
 }
 FOUNDATION = {"_version", "hdrs", "log"}

@@ -61,28 +61,7 @@ async def wait_for(awaitable: Awaitable[Any]) -> Any:
     return await asyncio.wait_for(awaitable, PATIENCE)
 
 
-# -- arguments -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["timeout", "receive_timeout", "heartbeat", "ping_timeout"])
-def test_times_are_above_0(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} must be a number of seconds above 0, not 0"):
-        web.WebSocketResponse(**{name: 0})
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "words"),
-    [
-        ({"protocols": "chat"}, TypeError, "protocols is a list of names, not the str 'chat'"),
-        ({"allowed_origins": "self"}, TypeError, "allowed_origins is a list of origins"),
-        ({"max_msg_size": -1}, ValueError, "max_msg_size must be a number of bytes"),
-        ({"compress": 7}, ValueError, "whole number from 8 to 15"),
-        ({"compress": "yes"}, TypeError, "compress must be a bool"),
-    ],
-)
-def test_what_makes_no_sense_is_refused_at_once(options: dict[str, Any], error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
-        web.WebSocketResponse(**options)
+# -- the handshake -------------------------------------------------------------------------------------------------
 
 
 async def test_before_prepare_nothing_works() -> None:
@@ -105,9 +84,6 @@ async def test_before_prepare_nothing_works() -> None:
     for later in (ws.receive, ws.close):
         with pytest.raises(RuntimeError, match="prepare"):
             await later()  # type: ignore[operator]
-
-
-# -- the handshake -------------------------------------------------------------------------------------------------
 
 
 async def test_headers_that_were_set_before_are_sent(serve: Any) -> None:
