@@ -43,7 +43,7 @@ def main() -> int:
             if not (row.unable or row.not_started):
                 _visit(row, number, options)
     connections = {name: WORKLOADS[name].connections for name in options.workload}
-    settings = {**vars(options), "connections": connections, "headers": 8}
+    settings = {**vars(options), "connections": connections}
     print(f"\n{machine['cpu']}, {machine['cores']} cores, load {machine['load']:.2f} at the start; ", end="")
     print(f"medians of {options.rounds} rounds of {options.duration} s\n")
     for name in options.workload:
@@ -59,7 +59,7 @@ def _visit(row: report.Row, number: int, options: argparse.Namespace) -> None:
     workload = WORKLOADS[row.workload]
     shown = ""
     try:
-        with peers.serving(row.peer, row.loop, cores[0]) as (pid, port):
+        with peers.serving(row.peer, row.loop, cores[0], tls=workload.tls) as (pid, port):
             peers.check_answer(port, workload)
             load.drive(port, workload, options.warm_up, cores[-1], options.heads)
             sample, faults = _measure(pid, port, workload, options, cores[-1])
@@ -73,7 +73,7 @@ def _visit(row: report.Row, number: int, options: argparse.Namespace) -> None:
             shown = f"{sample.cpu_us:6.1f} us  {sample.requests_per_second:8,.0f} req/s  "
     if faults and not row.not_started:
         row.faults.append(f"round {number}: {faults}")
-    print(f"round {number}: {row.workload:<9} {row.loop:<8} {row.peer:<12} {shown}{faults}", file=sys.stderr)
+    print(f"round {number}: {row.workload:<10} {row.loop:<8} {row.peer:<12} {shown}{faults}", file=sys.stderr)
 
 
 def _measure(

@@ -57,7 +57,8 @@ def drive(port: int, workload: Workload, seconds: float, core: int, heads: str) 
     with tempfile.NamedTemporaryFile() as file:
         file.write(workload.request)
         file.flush()
-        command += ["--timeout", "5s", "--script", str(_SCRIPT), f"http://127.0.0.1:{port}/", "--", file.name, heads]
+        url = f"{'https' if workload.tls else 'http'}://127.0.0.1:{port}/"
+        command += ["--timeout", "5s", "--script", str(_SCRIPT), url, "--", file.name, str(workload.pipelined), heads]
         try:
             done = subprocess.run(
                 command,

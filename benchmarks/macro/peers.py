@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import os
 import pathlib
 import signal
 import socket
+import ssl
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 
@@ -31,9 +34,20 @@ FILES = {
     "blacksheep": _SERVERS / "blacksheep_.py",
     "granian": _SERVERS / "granian_.py",
     "granian_rsgi": _SERVERS / "granian_rsgi.py",
+    "socketify": _SERVERS / "socketify_.py",
 }
-_NO_FORMS = "has no form parser"
-UNABLE = {(peer, "form"): _NO_FORMS for peer in ("uvicorn_raw", "granian", "granian_rsgi")}
+_RAW = ("uvicorn_raw", "granian", "granian_rsgi")
+_NO_ROUTER = "has no router"
+_MISSING = {
+    "form": "has no form parser",
+    "item": _NO_ROUTER,
+    "routes": _NO_ROUTER,
+    "layers": "has no middlewares",
+}
+UNABLE = {(peer, workload): why for peer in _RAW for workload, why in _MISSING.items()}
+UNABLE["socketify", "form"] = _MISSING["form"]
+UNABLE["socketify", "closing"] = "closes without saying so"
+UNABLE["blacksheep", "layers"] = "has middlewares for a whole application only"
 """Why a peer cannot serve a workload."""
 START_TIMEOUT = 15.0
 STOP_TIMEOUT = 5.0
@@ -53,18 +67,37 @@ def serving(
     loop: str,
     core: int,
     *,
+    tls: bool = False,
     python: pathlib.Path = environment.PYTHON,
     logs: pathlib.Path = environment.RESULTS,
 ) -> Iterator[tuple[int, int]]:
-    """Run `peer` on `loop`, pinned to `core`, in the interpreter `python`, while the context lasts.
+    """Run `peer` on `loop`, pinned to `core`, in the interpreter `python`, while the context lasts; with TLS if `tls`.
 
     Yields: process id and port, once the server listens.
 
     Raises StartFailed with the last line of the server's log, which stays in `logs` as PEER-LOOP.log.
     """
     content.ensure_file()
-    with running([str(python), str(FILES[peer])], loop, core, logs / f"{peer}-{loop}.log") as serving_at:
+    command = [str(python), str(FILES[peer]), *(["--tls", str(_certificate())] if tls else [])]
+    with running(command, loop, core, logs / f"{peer}-{loop}.log") as serving_at:
         yield serving_at
+
+
+def _certificate() -> pathlib.Path:
+    """A file with a certificate for this machine, and its key; of the kind that most sites have today."""
+    path = environment.RESULTS / "tls.pem"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            key, certificate = pathlib.Path(folder, "key.pem"), pathlib.Path(folder, "certificate.pem")
+            kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+            files = ["-keyout", str(key), "-out", str(certificate)]
+            command = ["openssl", "req", "-x509", *kind, "-days", "3650", "-subj", "/CN=127.0.0.1", *files]
+            subprocess.run(command, check=True, capture_output=True)
+            unfinished = path.with_suffix(f".{os.getpid()}.pem")
+            unfinished.write_bytes(certificate.read_bytes() + key.read_bytes())
+        unfinished.replace(path)
+    return path
 
 
 @contextlib.contextmanager
@@ -94,18 +127,44 @@ def check_answer(port: int, workload: Workload) -> None:
     Raises WrongAnswer.
     """
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-            for _ in range(2):
-                connection.sendall(workload.request)
-                with http.client.HTTPResponse(connection) as response:
-                    response.begin()
-                    body = response.read()
-                    if response.status != 200 or not workload.is_right(body):
-                        raise WrongAnswer(f"answered {response.status} {body[:40]!r}")
-                    if response.will_close:
-                        raise WrongAnswer("does not keep the connection alive")
+        with _connect(port, workload.tls) as connection, connection.makefile("rb", buffering=0) as octets:
+            answers = _Answers(octets)
+            for _ in range(2 if workload.persistent else 1):
+                connection.sendall(workload.request * workload.pipelined)
+                for _ in range(workload.pipelined):
+                    _check_one(answers, workload)
     except (OSError, http.client.HTTPException) as exc:
         raise WrongAnswer(f"no answer: {exc!r}") from None
+
+
+def _check_one(answers: _Answers, workload: Workload) -> None:
+    response = http.client.HTTPResponse(answers)  # type: ignore[arg-type]  # all that it asks of a socket
+    response.begin()
+    body = response.read()
+    if response.status != 200 or not workload.is_right(body):
+        raise WrongAnswer(f"answered {response.status} {body[:40]!r}")
+    if response.will_close is workload.persistent:
+        raise WrongAnswer(f"{'does not keep' if workload.persistent else 'keeps'} the connection alive")
+
+
+def _connect(port: int, tls: bool) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
+    if not tls:
+        return connection
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(connection)
+
+
+class _Answers(io.BufferedReader):
+    """The responses of a connection, one behind the other: each of them takes it for its socket, and closes it."""
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return self
+
+    def close(self) -> None:
+        """The next one follows."""
 
 
 def _free_port() -> int:

@@ -16,6 +16,8 @@ from benchmarks.macro.servers import content
 DEFAULT = "plaintext"
 FORM_FILE_SIZE = 100 * 2**10
 UPLOAD_SIZE = 10 * 2**20
+PIPELINED = 16
+_HOST = "Host: 127.0.0.1:8080"
 _FIELDS = """\
 Host: 127.0.0.1:8080
 Connection: keep-alive
@@ -25,6 +27,16 @@ Accept-Language: en-US,en;q=0.5
 Accept-Encoding: gzip, deflate, br, zstd
 Referer: http://127.0.0.1:8080/messages?page=2
 Cookie: session=8f2c1d0a4b7e4f6f9d1c2b3a4e5f6071; theme=light
+""".splitlines()
+_MORE_FIELDS = """\
+Upgrade-Insecure-Requests: 1
+Sec-Fetch-Dest: document
+Sec-Fetch-Mode: navigate
+Sec-Fetch-Site: same-origin
+Sec-Fetch-User: ?1
+Priority: u=0, i
+Pragma: no-cache
+Cache-Control: no-cache
 """.splitlines()
 
 
@@ -40,11 +52,16 @@ class Workload:
     """All its octets."""
     is_right: Callable[[bytes], bool]
     """Whether a body is the right answer, as it was before any transfer coding."""
+    pipelined: int = 1
+    """Requests that one write holds; the next write comes when all of them are answered."""
+    persistent: bool = True
+    """Whether connections stay; if not, each request has one of its own, and says so."""
+    tls: bool = False
 
 
-def get(path: str) -> bytes:
+def get(path: str, fields: list[str] = _FIELDS) -> bytes:
     """A browser's GET."""
-    return "\r\n".join([f"GET {path} HTTP/1.1", *_FIELDS, "", ""]).encode()
+    return "\r\n".join([f"GET {path} HTTP/1.1", *fields, "", ""]).encode()
 
 
 def post(path: str, content_type: str, body: bytes) -> bytes:
@@ -98,8 +115,32 @@ def _echoes(message: object) -> Callable[[bytes], bool]:
 
 def _all() -> list[Workload]:
     message = _message()
+    text = _equals(content.TEXT.encode())
+    closing = [field.replace("keep-alive", "close") for field in _FIELDS]
     return [
-        Workload("plaintext", "GET, 13 bytes of text", 64, get("/"), _equals(content.TEXT.encode())),
+        Workload("plaintext", "GET, 13 bytes of text", 64, get("/"), text),
+        Workload("minimal", "the same, with the one field that must be there", 64, get("/", [_HOST]), text),
+        Workload("browser", "the same with 16 fields", 64, get("/", _FIELDS + _MORE_FIELDS), text),
+        Workload(
+            "item",
+            "GET, a part of the path and two of the query",
+            64,
+            get("/items/4711/reviews?page=2&order=newest"),
+            _equals(b"4711 2 newest"),
+        ),
+        Workload(
+            "routes",
+            f"GET, a part of the path, the last but ten of {content.MANY_ROUTES:,} routes",
+            64,
+            get(f"/r{content.MANY_ROUTES - 10}/4711"),
+            _equals(b"4711"),
+        ),
+        Workload("layers", "GET, 13 bytes of text through three middlewares", 64, get("/layers/"), text),
+        Workload("pipelined", f"plaintext, {PIPELINED} requests in one write", 64, get("/"), text, pipelined=PIPELINED),
+        Workload("closing", "plaintext, each on its own connection", 64, get("/", closing), text, persistent=False),
+        Workload("tls", "plaintext over TLS", 64, get("/"), text, tls=True),
+        Workload("c512", "plaintext, many connections", 512, get("/"), text),
+        Workload("c2000", "plaintext, very many connections", 2000, get("/"), text),
         Workload(
             "json",
             "POST, 1 KiB of JSON, read and sent back",

@@ -15,12 +15,15 @@ from benchmarks.macro.workloads import WORKLOADS
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the runner needs Linux")
 
 
+@pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("loop", peers.LOOPS)
 @pytest.mark.parametrize("peer", [peers.LIMIT, peers.SUBJECT])
-def test_every_answer_is_right(peer: str, loop: str, tmp_path: pathlib.Path) -> None:
+def test_every_answer_is_right(peer: str, loop: str, tls: bool, tmp_path: pathlib.Path) -> None:
     core = min(os.sched_getaffinity(0))
-    with peers.serving(peer, loop, core, python=pathlib.Path(sys.executable), logs=tmp_path) as (_, port):
+    with peers.serving(peer, loop, core, tls=tls, python=pathlib.Path(sys.executable), logs=tmp_path) as (_, port):
         for name, workload in WORKLOADS.items():
+            if workload.tls is not tls:
+                continue
             peers.check_answer(port, workload)
             never = dataclasses.replace(workload, is_right=lambda body: False)
             with pytest.raises(peers.WrongAnswer, match="answered 200"):

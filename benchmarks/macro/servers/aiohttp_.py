@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
+
 from aiohttp import web
-from launch import HOST, serve_forever
+from launch import BACKLOG, HOST, serve_forever
 from on_web import application
 
 
-async def start(port: int) -> object:
+async def start(port: int, tls: ssl.SSLContext | None) -> object:
     runner = web.AppRunner(application(web), access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, HOST, port).start()
+    await web.TCPSite(runner, HOST, port, ssl_context=tls, backlog=BACKLOG).start()
     return runner
 
 

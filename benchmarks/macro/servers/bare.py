@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections.abc import Callable
 
 from content import CHUNK, CHUNKS, FILE, FILE_SIZE, TEXT
-from launch import HOST, serve_forever
+from launch import BACKLOG, HOST, serve_forever
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\n"
@@ -28,6 +29,9 @@ def answer(body: bytes) -> bytes:
 
 
 HELLO = answer(TEXT.encode())
+BYE = HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+ITEM = answer(b"4711 2 newest")
+ROUTE = answer(b"4711")
 FILE_HEAD = HEAD % (b"Content-Length: %d" % FILE_SIZE)
 STREAM = HEAD % b"Transfer-Encoding: chunked" + (b"%x\r\n%b\r\n" % (len(CHUNK), CHUNK)) * CHUNKS + b"0\r\n\r\n"
 
@@ -63,6 +67,16 @@ class Bare(asyncio.Protocol):
         self.buffer = self.buffer + data if self.buffer else data
         while (end := self.buffer.find(b"\r\n\r\n") + 4) > 3:
             if self.buffer.startswith((b"GET / ", b"GET /?")):
+                if self.buffer.find(b"Connection: close", 0, end) > 0:
+                    self.transport.write(BYE)
+                    self.transport.close()
+                else:
+                    self.transport.write(HELLO)
+            elif self.buffer.startswith(b"GET /items/"):
+                self.transport.write(ITEM)
+            elif self.buffer.startswith(b"GET /r"):
+                self.transport.write(ROUTE)
+            elif self.buffer.startswith(b"GET /layers"):
                 self.transport.write(HELLO)
             elif self.buffer.startswith(b"GET /stream"):
                 self.transport.write(STREAM)
@@ -129,8 +143,8 @@ class SendingFile:
         os.close(self.socket)
 
 
-async def start(port: int) -> object:
-    return await asyncio.get_running_loop().create_server(Bare, HOST, port)
+async def start(port: int, tls: ssl.SSLContext | None) -> object:
+    return await asyncio.get_running_loop().create_server(Bare, HOST, port, ssl=tls, backlog=BACKLOG)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import blacksheep
 from blacksheep import Application, Request, Response, StreamedContent
-from content import CHUNK, CHUNKS, FILE, TEXT
+from content import CHUNK, CHUNKS, FILE, MANY_ROUTES, TEXT
 from on_uvicorn import serve
 
 app = Application()
@@ -15,6 +15,16 @@ app = Application()
 @app.router.get("/")
 async def hello() -> Response:
     return blacksheep.text(TEXT)
+
+
+@app.router.get("/items/{id}/reviews")
+async def item(request: Request) -> Response:
+    query = request.query
+    return blacksheep.text(f"{request.route_values['id']} {query['page'][0]} {query['order'][0]}")
+
+
+async def leaf(request: Request) -> Response:
+    return blacksheep.text(request.route_values["id"])
 
 
 @app.router.post("/json")
@@ -49,6 +59,10 @@ async def stream() -> Response:
 async def lines() -> AsyncIterator[bytes]:
     for _ in range(CHUNKS):
         yield CHUNK
+
+
+for number in range(MANY_ROUTES):
+    app.router.add_get(f"/r{number}/{{id}}", leaf)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """What every server here serves, by path; the driver asks with `macro/workloads.py` and knows the same answers.
 
 GET /        TEXT
+GET /items/ID/reviews?page=PAGE&order=ORDER   ID, PAGE and ORDER, as text with a space between
+GET /rN/ID   ID; N is one of MANY_ROUTES numbers, each a route of its own, which stand behind all others
+GET /layers/ TEXT, through LAYERS middlewares that each ask for the method and set a field of the response
 POST /json   the JSON that came, read and written again
 POST /form   the size of the file in the multipart form, as text
 POST /upload the size of the content, read piece by piece, as text
@@ -14,6 +17,8 @@ import os
 import pathlib
 
 TEXT = "Hello, World!"
+MANY_ROUTES = 1000
+LAYERS = 3
 CHUNK = b"%-1023s\n" % b"One line of a report that is made while it is sent."
 CHUNKS = 100
 FILE = pathlib.Path(__file__).resolve().parents[2] / "results" / "1MiB.bin"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any
 
 import raw_asgi
 from granian import Granian
 from granian.constants import Interfaces, Loops
-from launch import HOST, arguments, ready
+from launch import BACKLOG, HOST, arguments, ready
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -23,9 +24,12 @@ if __name__ == "__main__":
         "granian_:app",
         address=HOST,
         port=options.port,
+        backlog=BACKLOG,
         interface=Interfaces.ASGI,
         workers=1,
         loop=Loops(options.loop),
         websockets=False,
         log_enabled=False,
+        ssl_cert=pathlib.Path(options.tls) if options.tls else None,
+        ssl_key=pathlib.Path(options.tls) if options.tls else None,
     ).serve()

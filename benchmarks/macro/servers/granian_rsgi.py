@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pathlib
 from typing import Any
 
 from content import CHUNK, CHUNKS, FILE, TEXT
 from granian import Granian
 from granian.constants import Interfaces, Loops
-from launch import HOST, arguments, ready
+from launch import BACKLOG, HOST, arguments, ready
 
 PLAIN = [("content-type", "text/plain; charset=utf-8")]
 JSON = [("content-type", "application/json")]
@@ -53,9 +54,12 @@ if __name__ == "__main__":
         "granian_rsgi:app",
         address=HOST,
         port=options.port,
+        backlog=BACKLOG,
         interface=Interfaces.RSGI,
         workers=1,
         loop=Loops(options.loop),
         websockets=False,
         log_enabled=False,
+        ssl_cert=pathlib.Path(options.tls) if options.tls else None,
+        ssl_key=pathlib.Path(options.tls) if options.tls else None,
     ).serve()

@@ -30,5 +30,6 @@ def serve(app: Any) -> None:
         ws="none",
         access_log=False,
         log_level="warning",
+        ssl_certfile=options.tls,
     )
     ReadyServer(config).run()

@@ -15,7 +15,7 @@ async def broadcast(group: set[Any], message: str) -> None:
         await ws.send_str(message)
 
 
-async def start(port: int) -> object:
+async def start(port: int, tls: object) -> object:
     runner = web.AppRunner(application(web, broadcast), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, HOST, port, backlog=1000).start()

@@ -14,7 +14,7 @@ async def broadcast(group: set[Any], message: str) -> None:
     web.broadcast(group, message)
 
 
-async def start(port: int) -> object:
+async def start(port: int, tls: object) -> object:
     app = application(web, broadcast)
     handler = app.make_handler(access_log=None)
     await app.startup()

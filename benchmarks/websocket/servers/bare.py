@@ -116,7 +116,7 @@ class Bare(asyncio.BufferedProtocol):
         return end
 
 
-async def start(port: int) -> object:
+async def start(port: int, tls: object) -> object:
     # glibc gives large blocks back to the kernel as soon as they are free, and gets them again page by page, until it
     # has seen a larger one go: then it keeps all up to that size. 16 page faults less for a message of 64 KiB.
     bytes(2**22)

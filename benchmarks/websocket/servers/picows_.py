@@ -42,7 +42,7 @@ def listener(request: WSUpgradeRequest) -> WSListener:
     return Together() if request.path == b"/broadcast" else Echo()
 
 
-async def start(port: int) -> object:
+async def start(port: int, tls: object) -> object:
     return await ws_create_server(listener, HOST, port, backlog=1000)
 
 

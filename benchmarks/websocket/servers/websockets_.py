@@ -22,7 +22,7 @@ async def handler(connection: ServerConnection) -> None:
             await connection.send(message)
 
 
-async def start(port: int) -> object:
+async def start(port: int, tls: object) -> object:
     return await serve(handler, HOST, port, backlog=1000)
 
 
