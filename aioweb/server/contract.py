@@ -12,9 +12,10 @@ from typing import Any, Literal, Protocol
 
 from aioweb.protocol.events import RequestHead
 from aioweb.protocol.limits import Limits
+from aioweb.server.channel import ServerFacts
 from aioweb.server.clock import Clock
 from aioweb.server.stream import StreamReader
-from aioweb.server.writer import ServerFacts, StreamWriter
+from aioweb.server.writer import StreamWriter
 
 Handler = Callable[[RequestHead, StreamReader, StreamWriter], Awaitable[None]]
 """The whole contract upward: answer this request with this writer."""

@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Final
 
 from aioweb.protocol.websocket import PreparedMessage, WebSocketConnection
+from aioweb.server.channel import Channel
 from aioweb.server.flow import DRAINED, ClientDisconnectedError
-from aioweb.server.writer import Channel, StreamWriter
+from aioweb.server.writer import StreamWriter
 from aioweb.server.wsevents import WebSocketClosed
 
 _OFF_LOOP: Final = 262144

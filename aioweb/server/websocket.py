@@ -28,10 +28,11 @@ from aioweb.protocol.websocket import (
     WebSocketConnection,
     WebSocketError,
 )
+from aioweb.server.channel import Channel
 from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.outbox import Outbox
 from aioweb.server.pings import Heartbeat, Pings, SentPing
-from aioweb.server.writer import Channel, StreamWriter
+from aioweb.server.writer import StreamWriter
 from aioweb.server.wsevents import CLOSED, CLOSING, Received, WebSocketClosed
 
 PING_DATA: Final = b"aioweb"

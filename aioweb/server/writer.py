@@ -8,17 +8,14 @@ content is framed is the ground's business; flow control is flow.py's.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Iterable
 from functools import partial
-from typing import Any, Protocol
 
-from aioweb.protocol.connection import Connection
 from aioweb.protocol.events import RequestHead
 from aioweb.protocol.framing import BodyKind, Framing
-from aioweb.server.clock import Clock
+from aioweb.server.channel import Channel, Producer
 from aioweb.server.debugpage import Facts
-from aioweb.server.flow import DRAINED, NEXT_TURN, ClientDisconnectedError, Flow
+from aioweb.server.flow import DRAINED, NEXT_TURN, ClientDisconnectedError
 from aioweb.server.observe import Observers
 from aioweb.server.sendfile import KernelCopy, SeekableFile, read_block, read_in_thread
 from aioweb.server.tunnel import Tunnel
@@ -27,78 +24,6 @@ _GATHER = 65536
 """Bytes that are gathered before they are handed to the transport; larger pieces are not copied together."""
 
 _LENGTH = BodyKind.LENGTH
-
-
-class ServerFacts(Protocol):
-    """What a response, and who writes it, may ask of the server."""
-
-    closing: bool
-    """The server stops."""
-    logger: logging.Logger
-    """Where its errors go, and what clients did wrong."""
-    observers: Observers
-    """Who is told of events."""
-    secure_proxy_ssl_header: tuple[str, str] | None
-    """The field that tells, behind a trusted proxy, that the client used TLS."""
-    server_field: bytes
-    """The Server field line, or b""."""
-
-    def error_page(
-        self, status: int, detail: str, exception: BaseException | None, accept: str | None, facts: Facts
-    ) -> tuple[str, bytes]:
-        """Render the page of an error: content type and content."""
-
-
-class Channel(Protocol):
-    """What a writer needs of the connection that carries its response."""
-
-    ground: Connection
-    flow: Flow
-    clock: Clock
-    loop: asyncio.AbstractEventLoop
-    transport: asyncio.Transport | None
-    peername: Any
-    persistent: bool
-    """This side wants the connection to persist after the exchange that is under way."""
-    deadline: float
-    """When the clock is to look at the connection."""
-    task: asyncio.Task[None] | None
-    """Runs the handler."""
-
-    @property
-    def server(self) -> ServerFacts:
-        """The server of this connection."""
-
-    def abort(self) -> None:
-        """Close the connection at once."""
-
-    def fail(self) -> None:
-        """The handler has failed in mid-response: close the connection so that the client sees it."""
-
-    def cancel(self) -> None:
-        """Cancel the handler, if it still runs."""
-
-    def leave(self, *, answered: bool) -> None:
-        """The tunnel has said its last: our half closes, and the client may close the other.
-
-        `answered`: the client has said its last too. Then a transport without halves, as TLS, closes at once.
-        """
-
-    def switch(self, tunnel: Tunnel) -> bytes:
-        """Give what arrives from now on to `tunnel`; returns what is here already."""
-
-    def write(self, octets: bytes) -> None:
-        """Hand octets to the transport. Raises ClientDisconnectedError."""
-
-
-class Producer(Protocol):
-    """Who makes a response while it is sent, and wants to know when that has lost its sense. See `Interruption`."""
-
-    def client_gone(self) -> None:
-        """Nobody reads the response any more. Called in place of what `handler_cancellation` says."""
-
-    def server_stops(self) -> None:
-        """The server stops, and an endless response would hold that up. It may be called again."""
 
 
 class StreamWriter:
@@ -393,6 +318,11 @@ class StreamWriter:
 
     # -- failures --------------------------------------------------------------------------------------------------
 
+    @property
+    def debug(self) -> bool:
+        """Error pages show what has failed."""
+        return self.channel is not None and self.channel.server.debug
+
     def error_page(
         self, status: int, detail: str = "", exception: BaseException | None = None, facts: Facts = ()
     ) -> tuple[str, bytes]:
@@ -421,6 +351,11 @@ class StreamWriter:
             self.producer.client_gone()
             return False
         return cancels if self.handler_cancellation is None else self.handler_cancellation
+
+    def close(self) -> None:
+        """Close the connection behind what was written: the exchange is over, whatever the handler still does."""
+        if self.channel is not None:
+            self.channel.close()
 
     async def disconnected(self) -> bool:
         """Wait until the client is gone: True; False when the exchange ends, or has ended, while it is still there."""

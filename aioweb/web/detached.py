@@ -63,6 +63,10 @@ class _Detached:
         self.flow.lost = True
         self._transport.abort()
 
+    def close(self) -> None:
+        self.flow.lost = True
+        self._transport.close()
+
     def fail(self) -> None:
         self.abort()
 

@@ -33,7 +33,7 @@ ORDER = {
     """),
     "server": words("""
         observe memory flow sendfile tunnel clock accessformat access stream decoding masking failurereport
-        debugpage errorpage writer wsevents outbox pings websocket
+        debugpage errorpage channel writer wsevents outbox pings websocket
         phase contract failures connection server networks proxied activation sites
     """),
     "web": words("""
