@@ -14,9 +14,10 @@ import socket
 import ssl
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
+from aioweb.server.proxied import ProxiedServer, ProxyProtocol
 from aioweb.server.server import Server
 
 _ARRIVAL: Final = 0.5
@@ -128,8 +129,15 @@ class _PatientSocket(socket.socket):
 class _SocketSite(BaseSite):
     """A site on sockets of its own. The loop listens on a second descriptor of each, so the backlog outlives it."""
 
-    def __init__(self, runner: Runner, *, ssl_context: ssl.SSLContext | None, backlog: int) -> None:
+    def __init__(
+        self, runner: Runner, *, ssl_context: ssl.SSLContext | None, backlog: int, proxy_protocol: ProxyProtocol
+    ) -> None:
         super().__init__(runner, ssl_context=ssl_context, backlog=backlog)
+        if proxy_protocol is not False and ssl_context is not None:
+            raise ValueError("proxy_protocol and ssl_context exclude each other: the proxy has to end TLS")
+        server = self._server
+        self._factory: Callable[[], asyncio.BaseProtocol]
+        self._factory = server if proxy_protocol is False else ProxiedServer(server, proxy_protocol)
         self._sockets: list[socket.socket] = []
 
     @property
@@ -158,7 +166,7 @@ class _SocketSite(BaseSite):
         loop = asyncio.get_running_loop()
         sock = _PatientSocket(bound.family, bound.type, bound.proto, fileno=bound.dup().detach())
         try:
-            return await loop.create_server(self._server, sock=sock, backlog=self._backlog, **self._tls)
+            return await loop.create_server(self._factory, sock=sock, backlog=self._backlog, **self._tls)
         except BaseException:
             sock.close()
             raise
@@ -197,7 +205,7 @@ class _SocketSite(BaseSite):
 
     async def _serve(self, client: socket.socket) -> None:
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._server, client, **self._tls)
+            await asyncio.get_running_loop().connect_accepted_socket(self._factory, client, **self._tls)
         except OSError:
             client.close()  # a failed handshake, or the client is gone; the loop would say no more about it
 
@@ -209,6 +217,9 @@ class TCPSite(_SocketSite):
         host: name or address; None for all interfaces.
         port: 0 for one that is free, which `port` tells after `start`; None for 8080, or 8443 with TLS.
         reuse_address, reuse_port: socket options; None is True for the first one on Unix, else False.
+        proxy_protocol: each connection has to begin with a header of the PROXY protocol, version 1 or 2. True takes it
+            from everybody, a list of networks ("10.0.0.0/8", "::1", "unix") only from these. Other connections are cut.
+            Raises ValueError beside ssl_context: the header comes before TLS, so the proxy has to end that.
     """
 
     def __init__(
@@ -221,8 +232,9 @@ class TCPSite(_SocketSite):
         backlog: int = 128,
         reuse_address: bool | None = None,
         reuse_port: bool | None = None,
+        proxy_protocol: ProxyProtocol = False,
     ) -> None:
-        super().__init__(runner, ssl_context=ssl_context, backlog=backlog)
+        super().__init__(runner, ssl_context=ssl_context, backlog=backlog, proxy_protocol=proxy_protocol)
         self._host = host
         self._port = port if port is not None else (8443 if ssl_context is not None else 8080)
         self._reuse_address = reuse_address
@@ -289,6 +301,7 @@ class UnixSite(_SocketSite):
 
     Args:
         mode: the permissions of the socket, such as 0o660, before anybody can connect; None leaves them to the umask.
+        proxy_protocol: as for TCPSite.
     """
 
     def __init__(
@@ -299,8 +312,9 @@ class UnixSite(_SocketSite):
         ssl_context: ssl.SSLContext | None = None,
         backlog: int = 128,
         mode: int | None = None,
+        proxy_protocol: ProxyProtocol = False,
     ) -> None:
-        super().__init__(runner, ssl_context=ssl_context, backlog=backlog)
+        super().__init__(runner, ssl_context=ssl_context, backlog=backlog, proxy_protocol=proxy_protocol)
         self._path = os.fspath(path)
         self._mode = mode
         self._file: tuple[int, int] | None = None
@@ -413,7 +427,7 @@ class NamedPipeSite(BaseSite):
 
 
 class SockSite(_SocketSite):
-    """A socket that somebody else has bound: systemd, a parent process, a test."""
+    """A socket that somebody else has bound: systemd, a parent process, a test. See TCPSite for `proxy_protocol`."""
 
     def __init__(
         self,
@@ -422,8 +436,9 @@ class SockSite(_SocketSite):
         *,
         ssl_context: ssl.SSLContext | None = None,
         backlog: int = 128,
+        proxy_protocol: ProxyProtocol = False,
     ) -> None:
-        super().__init__(runner, ssl_context=ssl_context, backlog=backlog)
+        super().__init__(runner, ssl_context=ssl_context, backlog=backlog, proxy_protocol=proxy_protocol)
         self._sock = sock
         address = sock.getsockname()  # now: the socket is closed when the site stops
         if not isinstance(address, tuple):

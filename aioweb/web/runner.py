@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from aioweb.log import access_logger, server_logger
 from aioweb.server.activation import systemd_sockets
+from aioweb.server.proxied import ProxyProtocol
 from aioweb.server.server import Server
 from aioweb.server.sites import BaseSite, SockSite, TCPSite, UnixSite
 from aioweb.web.application import Application
@@ -219,6 +220,7 @@ def run_app(
     reuse_address: bool | None = None,
     reuse_port: bool | None = None,
     loop: asyncio.AbstractEventLoop | Callable[[], asyncio.AbstractEventLoop] | None = None,
+    proxy_protocol: ProxyProtocol = False,
     **options: Any,
 ) -> None:
     """Serve an application until Ctrl-C or SIGTERM, then stop gracefully. Blocks.
@@ -239,6 +241,8 @@ def run_app(
         reuse_address, reuse_port: socket options; None leaves them to asyncio.
         loop: the loop to run, which stays open; or what makes one (`uvloop.new_event_loop`), which is closed at the
             end; by default asyncio does.
+        proxy_protocol: every listener demands a header of the PROXY protocol, from everybody or from a list of
+            networks; see TCPSite.
         options: for `app.make_handler`: keepalive_timeout, limits, handler_cancellation, access_log_format ...
 
     Raises OSError if an address cannot be had, and what the start of the application raises; then everything that did
@@ -247,7 +251,8 @@ def run_app(
     own_loop = not isinstance(loop, asyncio.AbstractEventLoop)
     if not isinstance(loop, asyncio.AbstractEventLoop):
         loop = loop() if loop is not None else asyncio.new_event_loop()
-    listeners = _Listeners(host, port, path, sock, ssl_context, backlog, reuse_address, reuse_port)
+    common = {"ssl_context": ssl_context, "backlog": backlog, "proxy_protocol": proxy_protocol}
+    listeners = _Listeners(host, port, path, sock, common, reuse_address, reuse_port)
     runner_options = {"shutdown_timeout": shutdown_timeout, "handle_signals": handle_signals, "access_log": access_log}
     main = loop.create_task(_run(app, listeners, {**runner_options, **options}, print))
     asyncio.set_event_loop(loop)
@@ -272,8 +277,7 @@ class _Listeners:
         port: int | None,
         path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None,
         sock: socket.socket | Iterable[socket.socket] | None,
-        ssl_context: ssl.SSLContext | None,
-        backlog: int,
+        common: dict[str, Any],
         reuse_address: bool | None,
         reuse_port: bool | None,
     ) -> None:
@@ -287,7 +291,7 @@ class _Listeners:
         else:
             self._hosts = [host] if isinstance(host, str) else list(host)
         self._port = port
-        self._common: dict[str, Any] = {"ssl_context": ssl_context, "backlog": backlog}
+        self._common = common
         self._reuse: dict[str, Any] = {"reuse_address": reuse_address, "reuse_port": reuse_port}
 
     def make(self, runner: BaseRunner) -> list[BaseSite]:
