@@ -97,6 +97,7 @@ class Call:
         self._error: Exception | None = None
         self._head: _Head | None = None
         self._response: web.StreamResponse | None = None
+        self._is_complete = False
         self.ended = asyncio.Event()
         """The application is not, or no longer, at work for this request."""
 
@@ -155,6 +156,8 @@ class Call:
     async def _send(self, data: bytes, length: int | None) -> None:
         response = await self._begin(length)
         await response.write(data)
+        if response.body_length == response.content_length:
+            await self._end()  # a step of its own would make the client wait for nothing
 
     async def _send_file(self, file: io.FileIO | io.BufferedReader, start: int, size: int) -> None:
         """Send the rest of a file, as the kernel can."""
@@ -170,6 +173,7 @@ class Call:
     async def _end(self) -> None:
         response = await self._begin(0)
         await response.write_eof()
+        self._is_complete = True
 
     @property
     def _has_content(self) -> bool:
@@ -235,7 +239,8 @@ class Call:
                 self._write(data, length)
                 if self._response is not None and not self._has_content:
                     break
-        self._ask(self._end)
+        if not self._is_complete:
+            self._ask(self._end)
 
     def _close(self, result: Any) -> None:
         """Close what the application returned: it always hears of the end. Its failure there spoils no answer."""

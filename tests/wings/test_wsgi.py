@@ -128,6 +128,7 @@ async def test_where_no_content_may_be_sent_the_iteration_ends_early(serve, meth
         answer = await peer.request(method, "/")
         assert (answer.status, answer.body, answer.headers["X-Kept"]) == (int(status[:3]), b"", "yes")
         await until_set(result.closed)
+        result.closed.clear()
         assert result.closings == number
 
 
