@@ -12,6 +12,7 @@
     websocket.py    TestWebSocket: a WebSocket of that client, over wsproto
     mocked.py       make_mocked_request: a request to call a handler with, without a server
     clock.py        advance_time: minutes that pass at once
+    signals.py      record_signals: what was sent and reported
     case.py         AioWebTestCase, for unittest
     plugin.py       the fixtures for pytest, which finds them by itself
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from aioweb.testing.mocked import make_mocked_request
     from aioweb.testing.response import TestResponse
     from aioweb.testing.server import BaseTestServer, RawTestServer, TestServer, unused_port
+    from aioweb.testing.signals import Emitted, SignalRecord, record_signals
     from aioweb.testing.transport import MemoryHTTPTransport
     from aioweb.testing.websocket import TestWebSocket, WebSocketRefused
     from aioweb.web import MemoryClient
@@ -39,9 +41,11 @@ __all__ = (
     "AioHTTPTestCase",
     "AioWebTestCase",
     "BaseTestServer",
+    "Emitted",
     "MemoryClient",
     "MemoryHTTPTransport",
     "RawTestServer",
+    "SignalRecord",
     "TestClient",
     "TestResponse",
     "TestServer",
@@ -49,6 +53,7 @@ __all__ = (
     "WebSocketRefused",
     "advance_time",
     "make_mocked_request",
+    "record_signals",
     "unused_port",
 )
 
@@ -56,9 +61,11 @@ _HOMES = {
     "AioHTTPTestCase": "case",
     "AioWebTestCase": "case",
     "BaseTestServer": "server",
+    "Emitted": "signals",
     "MemoryClient": "transport",
     "MemoryHTTPTransport": "transport",
     "RawTestServer": "server",
+    "SignalRecord": "signals",
     "TestClient": "client",
     "TestResponse": "response",
     "TestServer": "server",
@@ -66,6 +73,7 @@ _HOMES = {
     "WebSocketRefused": "websocket",
     "advance_time": "clock",
     "make_mocked_request": "mocked",
+    "record_signals": "signals",
     "unused_port": "server",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import unittest
 from collections.abc import Awaitable, Callable
@@ -9,7 +10,15 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from aioweb import web
-from aioweb.testing import AioWebTestCase, RawTestServer, TestClient, TestServer, advance_time, make_mocked_request
+from aioweb.testing import (
+    AioWebTestCase,
+    RawTestServer,
+    TestClient,
+    TestServer,
+    advance_time,
+    make_mocked_request,
+    record_signals,
+)
 
 ClientFactory = Callable[..., Awaitable[TestClient]]
 NOTE = web.AppKey("note", str)
@@ -156,3 +165,42 @@ async def test_p5_event_streams_are_easy(aioweb_client: ClientFactory) -> None:
     client = await aioweb_client(RawTestServer(count))
     async with client.get("/") as answer:
         assert [event.data async for event in answer.events()] == ["0", "1", "2"]
+
+
+async def test_p5_a_test_asserts_which_signals_were_emitted(aioweb_client: ClientFactory) -> None:
+    app = create_app()
+    signals = record_signals(app)
+    client = await aioweb_client(app)
+    assert signals["on_startup"] == [(app,)]
+    signals.clear()
+    await client.get("/nowhere")
+    request, response, _ = await signals.wait_for("response_sent")
+    assert (request.path, response.status) == ("/nowhere", 404)
+    assert signals.names.count("on_response_prepare") == 1
+    assert not signals["request_failed"]
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+async def test_p_a_client_leaves_no_task_and_says_which_stays(in_memory: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aioweb.testing.server.PATIENCE", 0.05)
+    before = asyncio.all_tasks()
+    kept = []
+
+    async def forget(request: web.Request) -> web.Response:
+        if request.query:
+            kept.append(asyncio.create_task(asyncio.Event().wait(), name="forgotten"))
+        return web.Response()
+
+    for target, message in (("/", None), ("/?once", "tasks are left behind: <Task pending name='forgotten' coro=")):
+        app = web.Application()
+        app.router.add_get("/", forget)
+        client = TestClient(app, in_memory=in_memory)
+        await client.start_server()
+        await client.get(target)  # its content is never read
+        if message is None:
+            await client.close()
+        else:
+            with pytest.raises(AssertionError, match=message):
+                await client.close()
+    assert kept[0].cancelled()
+    assert asyncio.all_tasks() == before
