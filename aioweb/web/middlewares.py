@@ -90,8 +90,18 @@ def is_modern(item: Any) -> bool:
     )
 
 
-async def compose(app: Any, middlewares: Iterable[Middleware], handler: Handler) -> Handler:
-    """Put middlewares in front of a handler; the first stands outermost. Factories are awaited here, once."""
+async def compose(
+    app: Any,
+    middlewares: Iterable[Middleware],
+    handler: Handler,
+    guard: Callable[[Handler], Handler] | None = None,
+) -> Handler:
+    """Put middlewares in front of a handler; the first stands outermost. Factories are awaited here, once.
+
+    `guard` is put in front of the handler, and of each middleware.
+    """
+    if guard is not None:
+        handler = guard(handler)
     for item in reversed(list(middlewares)):
         if is_modern(item):
             handler = _put_in_front(item, handler)
@@ -102,6 +112,8 @@ async def compose(app: Any, middlewares: Iterable[Middleware], handler: Handler)
             if not callable(made):
                 raise TypeError(f"the middleware factory {item!r} returned {made!r} and not a handler")
             handler = prepare_handler(made)
+        if guard is not None:
+            handler = guard(handler)
     return handler
 
 
