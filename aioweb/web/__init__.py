@@ -23,7 +23,8 @@ from aioweb.server.sites import BaseSite, NamedPipeSite, SockSite, TCPSite, Unix
 from aioweb.server.stream import BodyError, BodyInterrupted, BodyTimeout, BodyTooLarge, StreamReader
 from aioweb.server.writer import StreamWriter
 from aioweb.server.wsevents import WebSocketClosed
-from aioweb.web.application import AppKey, Application, CleanupError
+from aioweb.web.accel import accel_redirect
+from aioweb.web.application import AppKey, Application
 from aioweb.web.bodies import StreamBody
 from aioweb.web.compat import (
     BadHttpMessage,
@@ -327,6 +328,7 @@ __all__ = (
     "WebSocketClosed",
     "WebSocketReady",
     "WebSocketResponse",
+    "accel_redirect",
     "broadcast",
     "compress_middleware",
     "content_disposition",

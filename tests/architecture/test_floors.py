@@ -39,8 +39,8 @@ ORDER = {
     "web": words("""
         signals state tasks compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
         text filetypes partcodings parts partwriter forms forwarded requesthead
-        request detached views paths routes domains
-        openfile fileresponse resources folder static
+        request timelimit detached views paths routerules routes domains
+        openfile fileresponse accel resources folder static
         routedef routeindex routeadder router middlewares wsmessage wshandshake wsoptions websocket
         handler application runner
     """),
