@@ -82,6 +82,11 @@ def _run(*command: str) -> None:
         raise EnvironmentFailed(f"`{' '.join(command)}` failed: {said[-1]}")
 
 
+def variables() -> dict[str, str]:
+    """The environment variables of a server: ours, but Python may keep what it has compiled."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def versions() -> dict[str, str]:
     """The version of every package in the environment, and of its Python."""
     listed = subprocess.run(

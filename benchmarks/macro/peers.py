@@ -108,6 +108,7 @@ def running(command: list[str], loop: str, core: int, log: pathlib.Path) -> Iter
         process = subprocess.Popen(
             [*command, "--port", str(port), "--loop", loop],
             cwd=environment.ROOT,
+            env=environment.variables(),
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

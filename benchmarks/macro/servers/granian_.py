@@ -25,6 +25,7 @@ if __name__ == "__main__":
         address=HOST,
         port=options.port,
         backlog=BACKLOG,
+        backpressure=4 * BACKLOG,
         interface=Interfaces.ASGI,
         workers=1,
         loop=Loops(options.loop),

@@ -55,6 +55,7 @@ if __name__ == "__main__":
         address=HOST,
         port=options.port,
         backlog=BACKLOG,
+        backpressure=4 * BACKLOG,
         interface=Interfaces.RSGI,
         workers=1,
         loop=Loops(options.loop),
