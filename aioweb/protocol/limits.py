@@ -129,5 +129,9 @@ class Limits:
     write_timeout: float | None = _time(60.0)
     """Without progress of a client that does not read its response; then the connection is cut. nginx 60 s."""
 
+    handler_timeout: float | None = _time(None)
+    """Until a handler returns its response; then it is cancelled, and the answer is 503. A route may have its own.
+    No default: a long poll or a stream may last for ever, and only its author knows. gunicorn 30 s for a worker."""
+
     lingering_time: float | None = _time(10.0)
     """Spent at most on the unread rest of a refused request, so that its answer arrives. aiohttp 10 s, nginx 30 s."""

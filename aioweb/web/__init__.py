@@ -39,8 +39,10 @@ from aioweb.web.compat import (
     WSClientDisconnectedError,
 )
 from aioweb.web.compression import ContentCoding
+from aioweb.web.contexts import CleanupError
 from aioweb.web.detached import detached_request
 from aioweb.web.domains import Domain, MaskDomain
+from aioweb.web.errorhandlers import ErrorHandler, ErrorHandlerFailed
 from aioweb.web.eventsource import EventSourceResponse, ServerSentEvent
 from aioweb.web.exceptions import (
     HTTPAccepted,
@@ -201,6 +203,8 @@ __all__ = (
     "DynamicResource",
     "DynamicRoute",
     "ETag",
+    "ErrorHandler",
+    "ErrorHandlerFailed",
     "EventSourceResponse",
     "FileField",
     "FileResponse",

@@ -7,37 +7,37 @@ and the chain of middlewares is composed, once. State stays open: it belongs to 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, TypeVar
 from weakref import WeakSet
 
-import attrs
 from yarl import URL
 
-from aioweb.log import access_logger, web_logger
+from aioweb.log import web_logger
 from aioweb.protocol.limits import Limits
-from aioweb.server.access import AccessLogger, access_observer
+from aioweb.server.contract import ClientGone
 from aioweb.server.observe import Observer, Observers
-from aioweb.server.server import Server
 from aioweb.web.compat import ApplicationAliases, split_options
+from aioweb.web.contexts import CleanupContexts, CleanupError
 from aioweb.web.domains import Domain, MaskDomain
-from aioweb.web.handler import make_handler, meet_expectation
+from aioweb.web.errorhandlers import ErrorHandler, ErrorHandlers
+from aioweb.web.handler import default_handler_factory, meet_expectation, tell_failure
 from aioweb.web.middlewares import Handler, Middleware, Middlewares, compose
 from aioweb.web.request import Request
 from aioweb.web.resources import MatchedSubAppResource, PrefixedSubAppResource
 from aioweb.web.routedef import AbstractRouteDef
 from aioweb.web.router import AbstractRouter, UrlDispatcher
-from aioweb.web.routes import AbstractResource, UrlMappingMatchInfo
+from aioweb.web.routerules import NO_RULES, RouteRules, apply_rules
+from aioweb.web.routes import AbstractResource, AbstractRoute, UrlMappingMatchInfo
 from aioweb.web.signals import FreezableList, Signal
 from aioweb.web.state import StateKey, StateMapping
 from aioweb.web.streamresponse import StreamResponse
 from aioweb.web.tasks import ApplicationTasks
+from aioweb.web.timelimit import limit_time
 from aioweb.web.views import prepare_handler
-
 from aioweb.web.wsoptions import read_origins
+
 _T = TypeVar("_T")
 
 _DEFAULT_LIMITS: Final = Limits()
@@ -45,14 +45,6 @@ _DEFAULT_LIMITS: Final = Limits()
 
 class AppKey(StateKey[_T]):
     """A typed key of the state of an application: `DB = AppKey("db", Engine)`, then `app[DB]`."""
-
-
-class CleanupError(RuntimeError):
-    """Several things went wrong while an application was cleaned up; `exceptions` lists them."""
-
-    def __init__(self, message: str, exceptions: list[BaseException]) -> None:
-        super().__init__(message, exceptions)
-        self.exceptions = exceptions
 
 
 class Application(ApplicationAliases, StateMapping):
@@ -68,11 +60,15 @@ class Application(ApplicationAliases, StateMapping):
         client_max_size: content that `request.read()` and its kin collect, bytes; 0 is no limit; None leaves it to
             `limits`.
         client_max_fields: fields of a form; 0 is no limit; None leaves it to `limits`.
-        limits: sizes and deadlines of requests to this application.
+        handler_timeout: seconds that a handler gets, see `UrlDispatcher.add_route`; 0 is no limit; None leaves it to
+            `limits`.
+        client_gone: what becomes of a handler whose client goes: "cancel" or "finish"; None leaves it to the server.
+        limits: sizes and deadlines of requests to this application. Those of a sub-application do not count; what it
+            was given by the names above holds for its routes.
         debug: show tracebacks in error pages; None asks the loop, when the application starts.
-
         websocket_origins: sites whose pages may open WebSockets of this application, where `WebSocketResponse` says
             nothing; see its `allowed_origins`. None leaves it to the application above, which allows every site.
+
     Raises TypeError for a middleware that is none, and for a router that is no AbstractRouter.
     """
 
@@ -87,10 +83,12 @@ class Application(ApplicationAliases, StateMapping):
         handler_args: dict[str, Any] | None = None,
         client_max_size: int | None = None,
         client_max_fields: int | None = None,
+        handler_timeout: float | None = None,
+        client_gone: ClientGone | None = None,
         limits: Limits = _DEFAULT_LIMITS,
         debug: bool | None = None,
-    ) -> None:
         websocket_origins: Iterable[str] | None = None,
+    ) -> None:
         if router is not None and not isinstance(router, AbstractRouter):
             raise TypeError(f"router must be an AbstractRouter, not {router!r}")
         if not isinstance(limits, Limits):
@@ -100,11 +98,18 @@ class Application(ApplicationAliases, StateMapping):
         self.logger = logger
         """Where failures of handlers are told."""
         self._middlewares = Middlewares(middlewares)
+        self._error_handlers = ErrorHandlers()
         self._handler_factory = handler_factory or default_handler_factory
         self.handler_args: dict[str, Any] = dict(handler_args or {})
         """Options for `make_handler` that a runner passes on."""
-        sizes = {"client_max_size": client_max_size, "client_max_fields": client_max_fields}
-        self.limits = attrs.evolve(limits, **{name: size for name, size in sizes.items() if size is not None})
+        self._own_rules = RouteRules(timeout=handler_timeout, client_max_size=client_max_size, client_gone=client_gone)
+        self._rules = NO_RULES  # what holds for all routes here; those of the outermost are matters of the server
+        given: dict[str, Any] = {
+            "client_max_size": client_max_size,
+            "client_max_fields": client_max_fields,
+            "handler_timeout": handler_timeout,
+        }
+        self.limits, _ = split_options(limits, {name: limit for name, limit in given.items() if limit is not None})
         """Sizes and deadlines; `make_handler` may change them for its server."""
         self._debug = debug
         self.observers: FreezableList[Observer] = FreezableList(what="list of observers")
@@ -119,12 +124,11 @@ class Application(ApplicationAliases, StateMapping):
         """Called with request and response before the head of each response is sent."""
         self.websockets: WeakSet[Any] = WeakSet()
         """The open WebSockets of this application and of those below it."""
-        self.cleanup_ctx: FreezableList[Callable[[Application], Any]] = FreezableList(what="list of cleanup contexts")
-        """Asynchronous generators with one yield, or context managers: what comes up with the application, and ends
         self.websocket_origins = read_origins(websocket_origins)
         """Sites whose pages may open them; None if this application has none of its own."""
+        self.cleanup_ctx = CleanupContexts()
+        """Asynchronous generators with one yield, or context managers: what comes up with the application, and ends
         in reverse order."""
-        self._open_contexts: list[Any] = []
         self._subapps: list[Application] = []
         self._tasks = ApplicationTasks(self._task_failed, self._tasks_stay)
         self._finishers = []
@@ -132,8 +136,10 @@ class Application(ApplicationAliases, StateMapping):
         self._is_subapp = False
         self._is_plain = False
         self._match: Callable[..., Any] | None = None
+        self._at_routing: tuple[Callable[..., None], ...] = ()
         self._request_routed: tuple[Callable[..., None], ...] = ()
         self._chain: Handler | None = None
+        self._expecting: Handler = self._expect
         self._hooks: tuple[Callable[..., Awaitable[Any]], ...] = ()
         self._composing: asyncio.Task[None] | None = None
         self._seam = Observers(())
@@ -171,6 +177,11 @@ class Application(ApplicationAliases, StateMapping):
             except RuntimeError:
                 return False
         return self._debug
+
+    @property
+    def client_gone(self) -> ClientGone | None:
+        """What becomes of a handler whose client goes, as it was given; None leaves it to the server."""
+        return self._own_rules.client_gone
 
     @property
     def frozen(self) -> bool:
@@ -235,6 +246,25 @@ class Application(ApplicationAliases, StateMapping):
         """
         return self.router.find_named(name).url_for(**parts)
 
+    def add_error_handler(self, error: int | range | type[Exception], handler: ErrorHandler) -> None:
+        """Answer errors: `async handler(request, exception)` is called with what was raised, and returns a response.
+
+        Args:
+            error: a status (404), a range of statuses (`range(500, 600)`), or a class of exceptions.
+            handler: gets the exception: an HTTPException (those of the router too), or for 500 whatever else was
+                raised, after it was logged once; in debug mode the page with its traceback stands in for that.
+
+        Of several that fit, the most specific class wins, then the status, its range, and families such as
+        `HTTPClientError`. What a sub-application raises is offered to its own error handlers first. A response that is
+        returned is never offered. See the guide "Show your own error pages".
+
+        Raises TypeError for another error or handler, ValueError for a status that is no error and for an error that
+        has a handler, RuntimeError after the start.
+        """
+        if self._frozen:
+            raise RuntimeError("an application that has started takes no error handler")
+        self._error_handlers.add(error, handler)
+
     # -- life ------------------------------------------------------------------------------------------------------
 
     def freeze(self) -> None:
@@ -255,10 +285,7 @@ class Application(ApplicationAliases, StateMapping):
         """Start: freeze, compose the middlewares, open the cleanup contexts, send `on_startup`."""
         self.freeze()
         await self.compose()
-        for context in self.cleanup_ctx:
-            opened = _as_context(context(self))
-            await opened.__aenter__()
-            self._open_contexts.append(opened)
+        await self.cleanup_ctx.enter(self)
         await self.on_startup.send(self)
 
     async def shutdown(self) -> None:
@@ -270,13 +297,8 @@ class Application(ApplicationAliases, StateMapping):
 
         Everything is tried; one error is raised as it is, several as a CleanupError.
         """
-        errors: list[BaseException] = []
         await self._tasks.end(self.limits.lingering_time)
-        while self._open_contexts:
-            try:
-                await self._open_contexts.pop().__aexit__(None, None, None)
-            except Exception as error:
-                errors.append(error)
+        errors = await self.cleanup_ctx.leave()
         errors += await self.on_cleanup.send_to_all(self)
         await self.run_finishers()
         if len(errors) == 1:
@@ -351,26 +373,49 @@ class Application(ApplicationAliases, StateMapping):
     async def _compose(self) -> None:
         self.freeze()
         for subapp in self._subapps:
+            subapp._rules = subapp._own_rules.over(self._rules)
             await subapp.compose()
         router = self._router
         if isinstance(router, UrlDispatcher):
             for resource in router.resources():
                 # The routes of a sub-application belong to it: they were composed with it.
                 for route in () if isinstance(resource, PrefixedSubAppResource) else resource:
-                    if route.middlewares:
-                        route.call = await compose(self, route.middlewares, route.call)
+                    await self._complete(route, resource.rules)
             if type(router).resolve is UrlDispatcher.resolve and not router.needs_resolve:
                 self._match = router.match
         if self.on_response_prepare:
             self._hooks = (self.on_response_prepare.send,)
+        self._at_routing = (apply_rules,) if self._has_rules() else ()
+        self.use_observers(self._seam)
         simple = isinstance(router, UrlDispatcher) and not self._subapps
-        self._is_plain = simple and not self._middlewares
-        self._chain = await compose(self, self._middlewares, self._call if simple else self._dispatch)
+        self._is_plain = simple and not self._middlewares and not self._error_handlers
+        guard = self._guard if self._error_handlers else None
+        self._chain = await compose(self, self._middlewares, self._call if simple else self._dispatch, guard)
+        if guard is not None:
+            self._expecting = guard(self._expect)
+
+    def _guard(self, handler: Handler) -> Handler:
+        def tell(request: Request, exception: Exception) -> None:
+            tell_failure(request, exception, self._seam, self.logger)
+
+        return self._error_handlers.guard(handler, tell, self.logger)
+
+    def _has_rules(self) -> bool:
+        """Some request here has to be told something when it is routed; of a router that is not ours nobody knows."""
+        router = self._router
+        return not isinstance(router, UrlDispatcher) or any(route.rules.concern_requests for route in router.routes())
+
+    async def _complete(self, route: AbstractRoute, around: RouteRules) -> None:
+        if route.middlewares:
+            route.call = await compose(self, route.middlewares, route.call)
+        rules = route.rules = route.rules.over(around).over(self._rules)
+        if rules.timeout is not None:
+            route.call = limit_time(route.call, rules.timeout, self.logger, status=rules.timeout_status or 503)
 
     def use_observers(self, observers: Observers) -> None:
         """Tell these observers, from now on, what the application has to tell. `make_handler` calls it."""
         self._seam = observers
-        self._request_routed = observers.request_routed
+        self._request_routed = (*self._at_routing, *observers.request_routed)
         for subapp in self._subapps:
             subapp.use_observers(observers)
 
@@ -393,7 +438,7 @@ class Application(ApplicationAliases, StateMapping):
         if self._hooks:
             request.response_prepare_hooks = (*self._hooks, *request.response_prepare_hooks)
         if head.fields.expect is not None and match_info.http_exception is None:
-            return self._expect(request)
+            return self._expecting(request)
         if self._is_plain:
             response: Awaitable[StreamResponse] = match_info.route.call(request)
             return response
@@ -445,31 +490,3 @@ def _call_of(match_info: Any) -> Handler:
     if isinstance(match_info, UrlMappingMatchInfo):
         return match_info.route.call
     return prepare_handler(match_info.handler)
-
-
-def default_handler_factory(app: Application, router: AbstractRouter, **options: Any) -> Server:
-    """Make the server of an application: what `handler_factory` of `Application` replaces. See `make_handler`."""
-    app.freeze()
-    limits, rest = split_options(options.pop("limits", app.limits), options)
-    access_log = access_observer(
-        rest.pop("access_log_class", AccessLogger),
-        rest.pop("access_log", access_logger),
-        rest.pop("access_log_format", None),
-    )
-    own = [access_log] if access_log is not None else []
-    observers = Observers([*app.observers, *rest.pop("observers", ()), *own])
-    app.use_observers(observers)
-    logger = rest.pop("logger", app.logger)
-    debug = rest.pop("debug", app.debug)
-    forwarded = rest.pop("forwarded", None)
-    settings: dict[str, Any] = {"limits": limits, "observers": observers, "logger": logger, "debug": debug}
-    return Server(make_handler(app.respond, Request, forwarded=forwarded, **settings), **settings, **rest)
-
-
-def _as_context(made: Any) -> AbstractAsyncContextManager[Any]:
-    """What a cleanup context function returned, as an asynchronous context manager."""
-    if isinstance(made, AbstractAsyncContextManager):
-        return made
-    if inspect.isasyncgen(made):
-        return asynccontextmanager(lambda: made)()
-    raise TypeError(f"a cleanup context is an asynchronous generator or context manager, not {made!r}")

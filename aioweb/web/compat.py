@@ -208,6 +208,7 @@ WSClientDisconnectedError = ClientDisconnectedError
 _LIMIT_OF = {
     "keep_alive": "keepalive_timeout",
     "keepalive_timeout": "keepalive_timeout",
+    "handler_timeout": "handler_timeout",
     "timeout": "head_timeout",
     "lingering_time": "lingering_time",
     "max_line_size": "line",

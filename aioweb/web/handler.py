@@ -15,7 +15,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from aioweb.log import server_logger
+from aioweb.log import access_logger, server_logger
 from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import HttpVersion10, RequestHead
 from aioweb.protocol.limits import Limits
@@ -32,9 +32,10 @@ from aioweb.server.wsevents import WebSocketClosed
 from aioweb.web.compat import split_options
 from aioweb.web.exceptions import HTTPException, HTTPExpectationFailed
 from aioweb.web.forwarded import TrustedProxies
-from aioweb.web.request import BaseRequest
+from aioweb.web.request import BaseRequest, Request
 from aioweb.web.response import Response
 from aioweb.web.streamresponse import StreamResponse
+from aioweb.web.timelimit import limit_time
 
 _R = TypeVar("_R", bound=BaseRequest)
 
@@ -57,6 +58,10 @@ def make_handler(
     """
     if forwarded is not None and not isinstance(forwarded, TrustedProxies):
         raise TypeError(f"forwarded takes web.TrustedProxies(...), not {forwarded!r}")
+    if limits.handler_timeout is not None:
+        respond = limit_time(respond, limits.handler_timeout, logger)
+    if debug:
+        respond = name_blockers(respond, logger)
     timed = observers.timed
     request_started = observers.request_started
     # Who wants to hear of heads hears it where every head passes, a stream's in the middle of its handler too.
@@ -139,9 +144,7 @@ def _recover(
         logger.debug("%r: %s", request, exception)
         status, page = exception.status, writer.error_page(exception.status, str(exception))
     else:
-        for notify in observers.request_failed:
-            notify(request, exception)
-        logger.error("Error handling %s %s", request.head.method, request.head.path, exc_info=exception)
+        tell_failure(request, exception, observers, logger)
         status = 500
         page = writer.error_page(500, "", exception, _facts_of(request)) if debug else writer.error_page(500)
     if writer.started:
@@ -151,6 +154,13 @@ def _recover(
     response = Response(status=status, body=page[1], headers={**headers, "Content-Type": page[0]})
     response.force_close()
     return response
+
+
+def tell_failure(request: BaseRequest, exception: Exception, observers: Observers, logger: logging.Logger) -> None:
+    """Tell of an exception that nobody has expected, once."""
+    for notify in observers.request_failed:
+        notify(request, exception)
+    logger.error("Error handling %s %s", request.head.method, request.head.path, exc_info=exception)
 
 
 async def _send_page(
@@ -226,6 +236,27 @@ async def meet_expectation(
         return await continue_on_read(request)
     request.writer.continue_on_read = False
     return await expect_handler(request)
+
+
+def default_handler_factory(app: Any, router: Any, **options: Any) -> Server:
+    """Make the server of an application: what `handler_factory` of `Application` replaces. See `make_handler`."""
+    app.freeze()
+    limits, rest = split_options(options.pop("limits", app.limits), options)
+    access_log = access_observer(
+        rest.pop("access_log_class", AccessLogger),
+        rest.pop("access_log", access_logger),
+        rest.pop("access_log_format", None),
+    )
+    own = [access_log] if access_log is not None else []
+    observers = Observers([*app.observers, *rest.pop("observers", ()), *own])
+    app.use_observers(observers)
+    logger = rest.pop("logger", app.logger)
+    debug = rest.pop("debug", app.debug)
+    forwarded = rest.pop("forwarded", None)
+    if app.client_gone is not None and "handler_cancellation" not in rest:
+        rest.setdefault("client_gone", app.client_gone)
+    settings: dict[str, Any] = {"limits": limits, "observers": observers, "logger": logger, "debug": debug}
+    return Server(make_handler(app.respond, Request, forwarded=forwarded, **settings), **settings, **rest)
 
 
 class WebServer(Server):

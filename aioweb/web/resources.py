@@ -25,6 +25,7 @@ from aioweb.web.domains import AbstractRuleMatching
 from aioweb.web.domains import Domain as Domain
 from aioweb.web.domains import MaskDomain as MaskDomain
 from aioweb.web.paths import Template, match_form, parse_template, quote_form
+from aioweb.web.routerules import read_rules
 from aioweb.web.routes import (
     ANY_METHOD,
     AbstractMatchInfo,
@@ -79,8 +80,9 @@ class Resource(AbstractResource):
         expect_handler: ExpectHandler | None = None,
         middlewares: Iterable[MiddlewareLike] = (),
         allow_head: bool = True,
+        **rules: Any,
     ) -> ResourceRoute:
-        """Answer a method with a handler; see `ResourceRoute` for the arguments and what it raises.
+        """Answer a method with a handler; see `UrlDispatcher.add_route` for the arguments and what it raises.
 
         Raises RuntimeError if the method is taken, or the router frozen.
         """
@@ -94,6 +96,7 @@ class Resource(AbstractResource):
             middlewares=middlewares,
             allow_head=allow_head,
         )
+        route.rules = read_rules(rules)
         self.register_route(route)
         return route
 

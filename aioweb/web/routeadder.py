@@ -11,12 +11,16 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+import attrs
+
+from aioweb.server.contract import ClientGone
 from aioweb.web.fileresponse import CHUNK_SIZE
 from aioweb.web.paths import parse_template
 from aioweb.web.resources import Resource
 from aioweb.web.routedef import AbstractRouteDef
+from aioweb.web.routerules import RouteRules, read_rules
 from aioweb.web.routes import (
     ANY_METHOD,
     AbstractResource,
@@ -34,7 +38,7 @@ class ResourceTable(Protocol):
     """Where resources end: the router."""
 
     def add_resource(
-        self, path: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = ()
+        self, path: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = (), **rules: Any
     ) -> Resource:
         """Register a resource without routes."""
 
@@ -42,19 +46,30 @@ class ResourceTable(Protocol):
         """Register a resource that was made elsewhere."""
 
 
+class Place(NamedTuple):
+    """Where a resource ends that was added to a group: at the router, with what the groups put around it."""
+
+    router: ResourceTable
+    path: str
+    name: str | None
+    middlewares: tuple[MiddlewareLike, ...]
+    rules: RouteRules
+
+
 class RouteAdder(ABC):
     """The `add_` methods of a router, and of a group of it."""
 
     @abstractmethod
     def add_resource(
-        self, path: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = ()
+        self, path: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = (), **rules: Any
     ) -> Resource:
-        """Register a resource without routes. The last one is used again if it has the same path and name.
+        """Register a resource without routes. The last one is used again if all arguments are the same.
 
         Args:
             path: a template, see `parse_template`.
             name: identifiers, joined by `.`, `:` or `-`; unique in the router.
             middlewares: around the handlers of all its routes, outermost first.
+            rules: timeout, timeout_status, client_max_size and client_gone of all its routes, see `add_route`.
 
         Raises ValueError for a bad or taken name or a bad path, RuntimeError if the router is frozen.
         """
@@ -69,6 +84,10 @@ class RouteAdder(ABC):
         expect_handler: ExpectHandler | None = None,
         middlewares: Iterable[MiddlewareLike] = (),
         allow_head: bool = True,
+        timeout: float | None = None,
+        timeout_status: int | None = None,
+        client_max_size: int | None = None,
+        client_gone: ClientGone | None = None,
     ) -> ResourceRoute:
         """Register a route.
 
@@ -80,18 +99,30 @@ class RouteAdder(ABC):
             expect_handler: a coroutine function that meets an Expect field; by default 100 Continue is sent.
             middlewares: around this handler only, outermost first, within those of the application.
             allow_head: a handler for GET answers HEAD, too.
+            timeout: seconds that the handler and its middlewares get, until they return a response; then they are
+                cancelled. 0 for no limit, None for that of the application. A WebSocket has none once it is open.
+            timeout_status: the answer then: 503, or 504 where the handler waits for another server. A response that has
+                begun is cut.
+            client_max_size: content that `request.read()` and its kin collect, bytes, forms and what decompression
+                makes included; 0 for no limit, None for that of the application.
+            client_gone: what becomes of the handler when its client goes: "cancel" or "finish"; None for what the
+                application says.
 
-        Raises TypeError for a handler that is none, ValueError for a bad method, path or name, RuntimeError if the
-        method is taken or the router frozen.
+        Raises TypeError for a handler that is none, ValueError for a bad method, path, name or limit, RuntimeError if
+        the method is taken or the router frozen.
         """
         # What can be wrong with the route is to be found before there is a resource without one.
         probe = AbstractRoute(method, handler, expect_handler=expect_handler, middlewares=middlewares)
+        rules = RouteRules(
+            timeout=timeout, timeout_status=timeout_status, client_max_size=client_max_size, client_gone=client_gone
+        )
         return self.add_resource(path, name=name).add_route(
             method,
             handler,
             expect_handler=expect_handler,
             middlewares=probe.middlewares,
             allow_head=allow_head,
+            **attrs.asdict(rules),
         )
 
     def add_head(self, path: str, handler: HandlerLike, **kwargs: Any) -> ResourceRoute:
@@ -145,6 +176,7 @@ class RouteAdder(ABC):
         hidden: bool = False,
         response_factory: ResponseFactory | None = None,
         middlewares: Iterable[MiddlewareLike] = (),
+        **rules: Any,
     ) -> StaticResource:
         """Serve the files of a folder below a prefix, to GET and HEAD. See FileResponse for what clients may ask.
 
@@ -165,16 +197,16 @@ class RouteAdder(ABC):
             hidden: serve names that begin with a dot, too.
             response_factory: makes the response in place of FileResponse; it gets the content in pieces of chunk_size.
             chunk_size: bytes, for response_factory only.
-            expect_handler, middlewares: as for `add_route`.
+            expect_handler, middlewares, rules: as for `add_route`.
 
         Raises ValueError for a prefix that is none or has parts, for a folder that is not there, for a bad name, index,
         fallback or cache; RuntimeError if the router is frozen.
         """
-        router, prefix, name, middlewares = self._at_router(prefix, name, middlewares)
+        place = self._place(prefix, name, middlewares, read_rules(rules))
         resource = StaticResource(
-            prefix,
+            place.path,
             path,
-            name=name,
+            name=place.name,
             expect_handler=expect_handler,
             chunk_size=chunk_size,
             show_index=show_index,
@@ -185,9 +217,10 @@ class RouteAdder(ABC):
             cache=cache,
             hidden=hidden,
             response_factory=response_factory,
-            middlewares=middlewares,
+            middlewares=place.middlewares,
         )
-        router.register_resource(resource)
+        resource.rules = place.rules
+        place.router.register_resource(resource)
         return resource
 
     def add_file(
@@ -206,10 +239,8 @@ class RouteAdder(ABC):
         return self.add_get(path, FileHandler(file, cache), **kwargs)
 
     @abstractmethod
-    def _at_router(
-        self, path: str, name: str | None, middlewares: Iterable[MiddlewareLike]
-    ) -> tuple[ResourceTable, str, str | None, tuple[MiddlewareLike, ...]]:
-        """The router where everything ends, and what a path, a name and middlewares are there."""
+    def _place(self, path: str, name: str | None, middlewares: Iterable[MiddlewareLike], rules: RouteRules) -> Place:
+        """The router where everything ends, and what a path, a name, middlewares and rules are there."""
 
     def add_routes(self, routes: Iterable[AbstractRouteDef]) -> list[AbstractRoute]:
         """Register a list or a table of definitions, and return the routes that they became."""
@@ -220,15 +251,19 @@ class RouteAdder(ABC):
             added.extend(definition.register(self))
         return added
 
-    def prefix(self, prefix: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = ()) -> RouteGroup:
+    def prefix(
+        self, prefix: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = (), **rules: Any
+    ) -> RouteGroup:
         """A group of routes with a common prefix, in this very router: `with router.prefix("/api", name="api") as api`.
 
         Args:
             prefix: begins with a slash and does not end with one; may have parts.
             name: in front of the names, with a dot: `users` becomes `api.users`.
             middlewares: around the handlers of the group, outermost first.
+            rules: timeout, timeout_status, client_max_size and client_gone of its routes, see `add_route`; what a route
+                says itself counts more.
         """
-        return RouteGroup(self, prefix, name=name, middlewares=middlewares)
+        return RouteGroup(self, prefix, name=name, middlewares=middlewares, **rules)
 
 
 class RouteGroup(RouteAdder):
@@ -241,6 +276,7 @@ class RouteGroup(RouteAdder):
         *,
         name: str | None = None,
         middlewares: Iterable[MiddlewareLike] = (),
+        **rules: Any,
     ) -> None:
         if not parse_template(prefix).source or prefix.endswith("/"):
             raise ValueError(f"prefix {prefix!r} must begin with a slash and not end with one")
@@ -250,6 +286,7 @@ class RouteGroup(RouteAdder):
         self._prefix = prefix
         self._name = name
         self._middlewares = check_middlewares(middlewares)
+        self._rules = read_rules(rules)
 
     def __enter__(self) -> RouteGroup:
         return self
@@ -261,19 +298,18 @@ class RouteGroup(RouteAdder):
         return f"<RouteGroup {self._prefix} of {self._parent!r}>"
 
     def add_resource(
-        self, path: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = ()
+        self, path: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = (), **rules: Any
     ) -> Resource:
         parse_template(path)
-        router, path, name, middlewares = self._at_router(path, name, middlewares)
-        return router.add_resource(path, name=name, middlewares=middlewares)
+        place = self._place(path, name, middlewares, read_rules(rules))
+        wishes = attrs.asdict(place.rules)
+        return place.router.add_resource(place.path, name=place.name, middlewares=place.middlewares, **wishes)
 
-    def _at_router(
-        self, path: str, name: str | None, middlewares: Iterable[MiddlewareLike]
-    ) -> tuple[ResourceTable, str, str | None, tuple[MiddlewareLike, ...]]:
+    def _place(self, path: str, name: str | None, middlewares: Iterable[MiddlewareLike], rules: RouteRules) -> Place:
         if name is not None and self._name is not None:
             name = f"{self._name}.{name}"
         around = (*self._middlewares, *check_middlewares(middlewares))
-        return self._parent._at_router(self._prefix + path, name, around)
+        return self._parent._place(self._prefix + path, name, around, rules.over(self._rules))
 
 
 def check_name(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar, overload
 
 import attrs
 
+from aioweb.web.routerules import read_rules
 from aioweb.web.routes import ANY_METHOD, AbstractRoute, MiddlewareLike, check_middlewares
 from aioweb.web.views import HandlerLike
 
@@ -44,7 +45,7 @@ class RouteDef(AbstractRouteDef):
     handler: HandlerLike
     """What answers."""
     kwargs: Mapping[str, Any] = attrs.field(factory=dict)
-    """Other arguments of `add_route`: name, expect_handler, middlewares, allow_head."""
+    """Other arguments of `add_route`: name, expect_handler, middlewares, allow_head, timeout and so on."""
 
     def __repr__(self) -> str:
         options = "".join(f", {name}={value!r}" for name, value in sorted(self.kwargs.items()))
@@ -135,14 +136,17 @@ class RouteTableDef(Sequence[AbstractRouteDef]):
         prefix: in front of the paths, such as `/api`.
         name: in front of the names, with a dot: `api` makes `users` to `api.users`.
         middlewares: around the handlers, outermost first; those of a single route are within.
+        rules: timeout, timeout_status, client_max_size and client_gone of the routes, see `UrlDispatcher.add_route`;
+            what a route says itself counts more.
     """
 
     def __init__(
-        self, *, prefix: str = "", name: str | None = None, middlewares: Iterable[MiddlewareLike] = ()
+        self, *, prefix: str = "", name: str | None = None, middlewares: Iterable[MiddlewareLike] = (), **rules: Any
     ) -> None:
         self._prefix = prefix
         self._name = name
         self._middlewares = check_middlewares(middlewares)
+        self._rules = read_rules(rules)
         self._items: list[AbstractRouteDef] = []
 
     def __repr__(self) -> str:
@@ -179,12 +183,15 @@ class RouteTableDef(Sequence[AbstractRouteDef]):
         return decorate
 
     def _complete(self, kwargs: dict[str, Any]) -> None:
-        """Put name and middlewares of the table in front of those of a definition."""
+        """Put name and middlewares of the table in front of those of a definition, and its rules around them."""
         name = kwargs.get("name")
         if name is not None and self._name is not None:
             kwargs["name"] = f"{self._name}.{name}"
         if self._middlewares:
             kwargs["middlewares"] = (*self._middlewares, *kwargs.get("middlewares", ()))
+        for rule, wish in attrs.asdict(self._rules).items():
+            if wish is not None and kwargs.get(rule) is None:
+                kwargs[rule] = wish
 
     def static(self, prefix: str, path: str | os.PathLike[str], **kwargs: Any) -> None:
         """Add a folder of files; `kwargs` as for `UrlDispatcher.add_static`."""

@@ -22,8 +22,9 @@ from aioweb.web.resources import (
     Resource,
     RouteResource,
 )
-from aioweb.web.routeadder import ResourceTable, RouteAdder, check_name
+from aioweb.web.routeadder import Place, RouteAdder, check_name
 from aioweb.web.routeindex import RouteIndex
+from aioweb.web.routerules import RouteRules, read_rules
 from aioweb.web.routes import (
     AbstractMatchInfo,
     AbstractResource,
@@ -153,26 +154,27 @@ class UrlDispatcher(RouteAdder, AbstractRouter, Mapping[str, AbstractResource]):
     # -- registration ----------------------------------------------------------------------------------------------
 
     def add_resource(
-        self, path: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = ()
+        self, path: str, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = (), **rules: Any
     ) -> Resource:
         middlewares = check_middlewares(middlewares)
+        wishes = read_rules(rules)
         last = self._resources[-1] if self._resources else None
         if (
             isinstance(last, Resource)
             and last.raw_match(self._prefix + path)
             and last.name == name
             and last.middlewares == middlewares
+            and last.rules == wishes
         ):
             return last
         kind = DynamicResource if parse_template(path).names else PlainResource
         resource = kind(path, name=name, middlewares=middlewares)
+        resource.rules = wishes
         self.register_resource(resource)
         return resource
 
-    def _at_router(
-        self, path: str, name: str | None, middlewares: Iterable[MiddlewareLike]
-    ) -> tuple[ResourceTable, str, str | None, tuple[MiddlewareLike, ...]]:
-        return self, path, name, check_middlewares(middlewares)
+    def _place(self, path: str, name: str | None, middlewares: Iterable[MiddlewareLike], rules: RouteRules) -> Place:
+        return Place(self, path, name, check_middlewares(middlewares), rules)
 
     def register_resource(self, resource: AbstractResource) -> None:
         """Register a resource that was made elsewhere.

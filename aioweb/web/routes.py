@@ -18,6 +18,7 @@ from yarl import URL
 from aioweb.protocol.grammar import TOKEN
 from aioweb.web.exceptions import HTTPException
 from aioweb.web.paths import match_form
+from aioweb.web.routerules import NO_RULES, RouteRules
 from aioweb.web.views import HandlerLike, PreparedHandler, check_expect_handler, prepare_handler
 
 MiddlewareLike: TypeAlias = Callable[..., Any]
@@ -60,6 +61,9 @@ class AbstractResource(ABC, Sized, Iterable["AbstractRoute"]):
         name: for URLs in reverse; None for a resource that needs none.
         middlewares: around the handlers of all its routes, outermost first, within those of the application.
     """
+
+    rules: RouteRules = NO_RULES
+    """What all its routes ask for their requests."""
 
     def __init__(self, *, name: str | None = None, middlewares: Iterable[MiddlewareLike] = ()) -> None:
         self._name = name
@@ -164,6 +168,9 @@ class AbstractRoute:
 
     Raises TypeError for a handler, expect handler or middleware that is none, ValueError for a bad method.
     """
+
+    rules: RouteRules = NO_RULES
+    """What it asks for its requests; with what is around it, once the application has started."""
 
     def __init__(
         self,

@@ -127,7 +127,7 @@ class BaseRunner(ABC):
         # Handlers get 90 % of the time: whatever they do, some is left for the work that they began.
         await self._finish_work(max(end - now(), timeout * 0.1))
 
-    async def _finish_work(self, timeout: float) -> None:
+    async def _finish_work(self, timeout: float) -> None:  # noqa: B027
         """Wait for what must end although no request needs it any more."""
 
     @abstractmethod

@@ -33,16 +33,16 @@ ORDER = {
     """),
     "server": words("""
         observe memory flow sendfile tunnel clock accessformat access stream decoding masking failurereport
-        debugpage errorpage channel writer wsevents outbox pings websocket
+        debugpage errorpage channel writer wsevents outbox slowpeers pings websocket
         phase contract failures connection server networks proxied activation sites
     """),
     "web": words("""
-        signals state tasks compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
+        signals state tasks contexts compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
         text filetypes partcodings parts partwriter forms forwarded requesthead
-        request timelimit detached views paths routerules routes domains
+        request timelimit blocking detached views paths routerules routes domains
         openfile fileresponse accel resources folder static
         routedef routeindex routeadder router middlewares wsmessage wshandshake wsoptions websocket
-        handler application runner
+        handler errorhandlers application runner
     """),
 }
 FOUNDATION = {"_version", "hdrs", "log"}
