@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conftest import House, Source
 
 MOST_LINES = 500
-MEASURED = ("aioweb", "tests", "benchmarks", "examples")
+MEASURED = ("aioweb", "tests", "benchmarks", "examples", "fuzz")
 GRAB_BAGS = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
 # Underscored by others, public by their documentation.
 PUBLIC_UNDERSCORES = {"_replace", "_asdict", "_fields", "_make", "_field_defaults", "_getframe", "_exit"}

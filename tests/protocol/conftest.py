@@ -6,15 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.protocol.tongues import ALL, TONGUES
+from tests.protocol.tongues import TONGUES, speaking
 
 
 @pytest.fixture(scope="module", params=TONGUES)
 def tongue(request: pytest.FixtureRequest) -> Iterator[str]:
     """Every function that has a twin is spoken in this tongue: "Python", then "C"."""
-    with pytest.MonkeyPatch.context() as patch:
-        for twins in ALL:
-            function = twins.spoken(request.param)
-            for user in twins.users:
-                patch.setattr(user, twins.name, function)
+    with speaking(request.param):
         yield request.param

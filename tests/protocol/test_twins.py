@@ -21,7 +21,7 @@ from aioweb.protocol.limits import Limits
 from tests.data.hostile import HOSTILE
 from tests.data.unusual import UNUSUAL
 from tests.protocol.strategies import limits, messages
-from tests.protocol.tongues import HEAD, MASK
+from tests.protocol.tongues import HEAD, MASK, story
 
 LIMITS = Limits()
 BROWSER = b"\r\n".join(
@@ -55,23 +55,6 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("the twin has handed over")
 
     monkeypatch.setattr(head_module, "parse_request_head_in_python", refuse)
-
-
-def story(function: Any, *arguments: Any, **keywords: Any) -> Any:
-    """Everything that can be told of a call, in a form that compares."""
-    try:
-        result = function(*arguments, **keywords)
-    except Exception as error:
-        return type(error), getattr(error, "status", None), str(error)
-    if result is None:
-        return None
-    head, size = result
-    assert type(head) is RequestHead
-    fields = head.fields
-    assert type(fields) is FieldSection
-    parts = [*head[:6], *head[7:], fields.raw, fields.host, fields.content_length, fields.chunked, fields.options]
-    parts += [fields.expect, fields.pairs, [*fields.headers.items()], size]
-    return [(type(part), part) for part in parts]
 
 
 # -- one story --------------------------------------------------------------------------------------------------------

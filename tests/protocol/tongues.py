@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,7 @@ import attrs
 import pytest
 
 from aioweb.protocol import connection, head
+from aioweb.protocol.events import FieldSection, RequestHead
 from aioweb.protocol.websocket import connection as websocket_connection
 from aioweb.protocol.websocket import frames, mask
 
@@ -49,3 +51,31 @@ class Twins:
 HEAD = Twins("parse_request_head", head.parse_request_head_in_python, "aioweb.protocol._head", (head, connection))
 MASK = Twins("mask", mask.mask_in_python, "aioweb.protocol.websocket._mask", (mask, frames, websocket_connection))
 ALL = (HEAD, MASK)
+
+
+@contextmanager
+def speaking(tongue: str) -> Iterator[None]:
+    """Every function that has a twin is spoken in this tongue by all who call it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for twins in ALL:
+            function = twins.spoken(tongue)
+            for user in twins.users:
+                patch.setattr(user, twins.name, function)
+        yield
+
+
+def story(function: Any, *arguments: Any, **keywords: Any) -> Any:
+    """Everything that can be told of a call that parses a head, in a form that compares."""
+    try:
+        result = function(*arguments, **keywords)
+    except Exception as error:
+        return type(error), getattr(error, "status", None), str(error)
+    if result is None:
+        return None
+    head, size = result
+    assert type(head) is RequestHead
+    fields = head.fields
+    assert type(fields) is FieldSection
+    parts = [*head[:6], *head[7:], fields.raw, fields.host, fields.content_length, fields.chunked, fields.options]
+    parts += [fields.expect, fields.pairs, [*fields.headers.items()], size]
+    return [(type(part), part) for part in parts]

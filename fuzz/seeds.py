@@ -1,0 +1,68 @@
+"""Where the search begins: the golden octets of tests/data, cut nowhere and somewhere, and the words of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aioweb.protocol.websocket.connection import WebSocketConnection
+from aioweb.protocol.websocket.deflate import PerMessageDeflate
+from fuzz.targets import BOUNDARIES, CHUNKED
+from tests.data.fuzzed import FUZZED
+from tests.data.hostile import HOSTILE
+from tests.data.hostile_multipart import HOSTILE_MULTIPART
+from tests.data.unusual import UNUSUAL
+from tests.data.websocket_violations import VIOLATIONS
+from tests.protocol.strategies import WORDS
+from tests.protocol.websocket.exchange import binary, close, frame, more, ping, text
+
+LONGEST = 2000
+"""Octets of a seed; what needs more than that is no matter of luck."""
+CHOICES = (b"\0\xff\xff\xff", b"\3\7\25\60")
+BROWSER = b"""\
+GET /messages?page=2 HTTP/1.1
+Host: 127.0.0.1:8080
+Connection: keep-alive, Upgrade
+User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0
+Cookie: session=8f2c1d0a4b7e4f6f9d1c2b3a4e5f6071; theme=light
+Content-Length: 5
+Expect: 100-continue
+
+hello""".replace(b"\n", b"\r\n")
+
+
+def seeds(target: str) -> list[bytes]:
+    """Inputs for that target: choices, then octets."""
+    found = [octets for octets in _octets(target) if len(octets) <= LONGEST]
+    return [*FUZZED.get(target, []), *(choice + octets for choice in CHOICES for octets in found)]
+
+
+def words(target: str) -> list[bytes]:
+    """What is worth inserting as a whole."""
+    if target in ("head", "http", "chunked"):
+        return WORDS
+    if target == "multipart":
+        return [b"\r\n--", *(f"\r\n--{boundary}\r\n".encode() for boundary in BOUNDARIES), b"Content-Disposition: "]
+    return []
+
+
+def _octets(target: str) -> Iterator[bytes]:
+    if target in ("head", "http"):
+        yield from (case.octets for case in (*UNUSUAL, *HOSTILE))
+        yield from (BROWSER, BROWSER * 2)
+    elif target == "chunked":
+        for case in (*UNUSUAL, *HOSTILE):
+            _, marked, content = case.octets.partition(b"chunked\r\n\r\n")
+            if marked:
+                yield content
+        yield b"5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n" + CHUNKED
+    elif target in ("websocket", "mask"):
+        yield from (octets for octets, _ in VIOLATIONS.values())
+        yield text("héllo") + text("a", False) + ping("b") + more("é") + more("c", True) + binary(b"\0") + close()
+        yield b"".join(frame(first, b"abc", key=bytes(4)) for first in (0x81, 0x02, 0x89, 0x80, 0x8A, 0x88))
+    elif target == "deflate":
+        client = WebSocketConnection(deflate=PerMessageDeflate(), client=True)
+        yield client.send_text("hello " * 40) + client.send_binary(bytes(300)) + client.send_close()
+        yield frame(0xC1, b"\xf2\x48\xcd\xc9\xc9\x07\x00", key=bytes(4)) + frame(0x81, b"plain", key=bytes(4))
+    else:
+        for case in HOSTILE_MULTIPART:
+            yield case.octets.replace(case.boundary.encode(), b"x")

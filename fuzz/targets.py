@@ -1,0 +1,111 @@
+"""What has to hold, whatever octets arrive. Each target is a function of octets that fails, or does not.
+
+The first octets of its input choose limits, options and cuts; the others are what arrives. Where there are twins, both
+get the same, and have to tell the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aioweb.protocol.limits import Limits
+from aioweb.protocol.websocket.deflate import PerMessageDeflate
+from tests.protocol import multipart_wire
+from tests.protocol.strategies import NARROW
+from tests.protocol.tongues import HEAD, MASK, speaking, story
+from tests.protocol.websocket import exchange
+from tests.protocol.wire import cut, deliver
+
+LIMITS = (Limits(), NARROW)
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+BOUNDARIES = ("x", "a:b", "----WebKitFormBoundaryXJZWlxmqwZZOfwGB")
+CHOICES = 4
+"""Octets of the input that choose; see `_choose`."""
+
+
+def head(data: bytes) -> None:
+    """Both parsers read the same of up to four heads in a row, or refuse with the same words; so does one that has
+    seen no head before."""
+    choice, _, octets = _choose(data)
+    kind: Any = bytearray if choice & 2 else bytes
+    limits, previous = LIMITS[choice & 1], None
+    for _ in range(4):
+        buffer = kind(octets)
+        told = story(HEAD.reference, buffer, limits, previous)
+        assert story(HEAD.spoken("C"), buffer, limits, previous) == told
+        assert story(HEAD.spoken("C"), buffer, limits) == told
+        assert buffer == octets
+        if not isinstance(told, list):
+            break
+        previous, size = HEAD.reference(buffer, limits, previous)
+        octets = octets[size:]
+
+
+def mask(data: bytes) -> None:
+    """Both functions give the same, of bytes and of a bytearray, and masking twice gives the payload."""
+    masked = MASK.spoken("C")(data)
+    assert masked == MASK.spoken("C")(bytearray(data)) == MASK.reference(data) == MASK.reference(bytearray(data))
+    assert MASK.spoken("C")(data[:4] + masked) == data[4:]
+
+
+def http(data: bytes) -> None:
+    """A connection tells one story in both tongues, however its octets are cut, and raises ProtocolError only."""
+    choice, positions, octets = _choose(data)
+    _same_story(lambda pieces: deliver(pieces, LIMITS[choice & 1]), octets, positions)
+
+
+def chunked(data: bytes) -> None:
+    """The same of chunked content."""
+    choice, positions, octets = _choose(data)
+    _same_story(lambda pieces: deliver([CHUNKED, *pieces], LIMITS[choice & 1]), octets, positions)
+
+
+def websocket(data: bytes) -> None:
+    """A WebSocket gives the same events in both tongues, however its octets are cut, and fails by one close code."""
+    choice, positions, octets = _choose(data)
+    options: dict[str, Any] = {"decode_text": bool(choice & 1), "max_msg_size": (0, 1, 200, 4096)[choice >> 1 & 3]}
+    _same_story(lambda pieces: exchange.deliver(pieces, **options), octets, positions)
+
+
+def deflate(data: bytes) -> None:
+    """The same of a WebSocket with compression. A message that is both too big and no text may fail by either code."""
+    choice, positions, octets = _choose(data)
+    options: dict[str, Any] = {"max_msg_size": (0, 1, 200, 4096)[choice >> 1 & 3]}
+
+    def events(pieces: list[bytes]) -> tuple[object, bool]:
+        outcome = exchange.deliver(pieces, deflate=PerMessageDeflate(), **options)
+        assert outcome.failed in (None, 1002, 1007, 1009)
+        return outcome.events, outcome.failed is None
+
+    _same_story(events, octets, positions)
+
+
+def multipart(data: bytes) -> None:
+    """A multipart decoder tells one story however its octets are cut, and raises MultipartError only."""
+    choice, positions, octets = _choose(data)
+    boundary, limits = BOUNDARIES[choice % 3], LIMITS[choice >> 7]
+    told = multipart_wire.decode([octets], boundary, limits)
+    pieces = cut(octets, positions)
+    assert multipart_wire.decode(pieces, boundary, limits) == told
+    assert multipart_wire.decode_at_once(pieces, boundary, limits) == told
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    target.__name__: target for target in (head, mask, http, chunked, websocket, deflate, multipart)
+}
+
+
+def _choose(data: bytes) -> tuple[int, list[int], bytes]:
+    """A number that chooses, up to three positions to cut at, and the octets that arrive."""
+    octets = data[CHOICES:]
+    positions = [position for position in data[1:CHOICES] if position < len(octets)]
+    return (data[0] if data else 0), positions, octets
+
+
+def _same_story(tell: Callable[[list[bytes]], object], octets: bytes, positions: list[int]) -> None:
+    with speaking("Python"):
+        told = tell([octets])
+    with speaking("C"):
+        assert tell([octets]) == told
+        assert tell(cut(octets, positions)) == told
