@@ -57,14 +57,26 @@ class WSMessage(NamedTuple):
         return self.type
 
     def json(self, *, loads: Callable[[Any], Any] = json.loads) -> Any:
-        """The data read as JSON by `loads`. Raises what `loads` raises: ValueError for what is no JSON."""
-        return loads(self.data)
+        """The data read as JSON by `loads`. Raises what `read_json` raises: ValueError for what is no JSON."""
+        return read_json(self.data, loads)
 
 
 END = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
 """The types after which nothing follows."""
 CLOSED_MESSAGE = WSMessage(WSMsgType.CLOSED, None)
 CLOSING_MESSAGE = WSMessage(WSMsgType.CLOSING, None)
+
+
+def read_json(data: Any, loads: Callable[[Any], Any]) -> Any:
+    """Data read as JSON by `loads`.
+
+    Raises what `loads` raises: ValueError for what is no JSON; and json.JSONDecodeError, a ValueError, for what is
+    nested so deeply that `loads` gives up with a RecursionError: it is the peer's doing, not a loop of ours.
+    """
+    try:
+        return loads(data)
+    except RecursionError:
+        raise json.JSONDecodeError("Nested too deeply", "", 0) from None
 
 
 def as_octets(message: str | bytes | bytearray | memoryview) -> bytes:

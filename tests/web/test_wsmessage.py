@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -58,3 +60,10 @@ def test_close_codes_have_names() -> None:
     assert web.WSCloseCode.GOING_AWAY == 1001
     assert web.WSCloseCode.MESSAGE_TOO_BIG == 1009
     assert web.WSCloseCode.TRY_AGAIN_LATER == 1013
+
+
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_what_is_nested_too_deeply_is_no_json(kind: Callable[[str], Any]) -> None:
+    with pytest.raises(json.JSONDecodeError, match="Nested too deeply") as caught:
+        web.WSMessage(web.WSMsgType.TEXT, kind("[" * 100_000)).json()
+    assert isinstance(caught.value, ValueError)
