@@ -29,6 +29,7 @@ from aioweb.server.server import Server
 from aioweb.server.stream import BodyError, StreamReader
 from aioweb.server.writer import StreamWriter
 from aioweb.server.wsevents import WebSocketClosed
+from aioweb.web.blocking import name_blockers
 from aioweb.web.compat import split_options
 from aioweb.web.exceptions import HTTPException, HTTPExpectationFailed
 from aioweb.web.forwarded import TrustedProxies
