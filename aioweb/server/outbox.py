@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aioweb.protocol.websocket import PreparedMessage, WebSocketConnection
 from aioweb.server.channel import Channel
@@ -21,27 +21,38 @@ _OFF_LOOP: Final = 262144
 """Bytes from which on a message is compressed in a thread: below it the hop costs more than it saves."""
 
 
+class Owner(Protocol):
+    """Whose outbox it is."""
+
+    def too_late(self) -> WebSocketClosed:
+        """The error of who sends on a WebSocket that is closed or closing."""
+
+    def too_slow(self) -> None:
+        """Too much waits for the peer: end it."""
+
+
 class Outbox:
     """Where messages are sent. Made by the session of a WebSocket, and lives as long.
 
     Args:
         writer: of the request that was switched.
         ground: the protocol.
-        too_late: makes the error of who sends on a WebSocket that is closed or closing.
+        owner: the session.
     """
 
-    __slots__ = ("_channel", "_clock", "_encoding", "_ground", "_loop", "_too_late", "_turn", "_writer", "said_at")
+    __slots__ = ("_channel", "_clock", "_encoding", "_ground", "_loop", "_owner", "_turn", "_writer", "said_at")
 
-    def __init__(
-        self, writer: StreamWriter, ground: WebSocketConnection, too_late: Callable[[], WebSocketClosed]
-    ) -> None:
+    dropped = 0
+    """Messages that were sent and have given way to later ones: never any here; see slowpeers.py."""
+
+    def __init__(self, writer: StreamWriter, ground: WebSocketConnection, owner: Owner) -> None:
         assert writer.channel is not None, "a request that is being answered has its connection"
         self._writer = writer
         self._channel: Channel = writer.channel
         self._clock = self._channel.clock
         self._loop = writer.loop
         self._ground = ground
-        self._too_late = too_late
+        self._owner = owner
         self._encoding: asyncio.Task[None] | None = None  # of the last message, if it has to wait for a thread
         self._turn = -1
         self.said_at = self._clock.now
@@ -65,7 +76,7 @@ class Outbox:
                 if self._ground.sendable:
                     raise
         if not self._ground.sendable:
-            raise self._too_late()
+            raise self._owner.too_late()
         task = self._encoding = self._loop.create_task(self._send_later(self._encoding, encode, data, compress))
         task.add_done_callback(self._sent_later)
         return _Sent(self, task)
@@ -73,7 +84,7 @@ class Outbox:
     def send_prepared(self, message: PreparedMessage) -> None:
         """Send a message that is framed already, without waiting. Raises WebSocketClosed if it is closing."""
         if not self._ground.sendable:
-            raise self._too_late()
+            raise self._owner.too_late()
         if self._encoding is None:
             self.put(self._ground.send_prepared(message))
         else:
@@ -109,7 +120,7 @@ class Outbox:
         try:
             sent = self._writer.put(octets)
         except ClientDisconnectedError:  # the transport knows, and connection_lost is about to tell
-            raise self._too_late() from None
+            raise self._owner.too_late() from None
         return sent if sent is DRAINED else _Sent(self, None)
 
     async def _send_later(
@@ -125,7 +136,7 @@ class Outbox:
             if self._ground.sendable:
                 raise
         if not self._ground.sendable:  # a close frame may have left meanwhile, and nothing follows that
-            raise self._too_late()
+            raise self._owner.too_late()
         self.put(octets)
 
     def _sent_later(self, task: asyncio.Task[None]) -> None:
@@ -134,8 +145,8 @@ class Outbox:
         if not task.cancelled():
             task.exception()  # who has dropped the awaitable does not want to know
 
-    async def wait_encoded(self) -> None:
-        """Wait until every message that was sent so far has been handed over."""
+    async def flush(self, timeout: float) -> None:
+        """Wait until every message that was sent so far has been handed over; `timeout` is for peers that are slow."""
         if self._encoding is not None:
             await asyncio.wait([self._encoding])
 
@@ -144,7 +155,7 @@ class Outbox:
         try:
             await self._channel.flow.drain()
         except ClientDisconnectedError:
-            raise self._too_late() from None
+            raise self._owner.too_late() from None
 
 
 class _Sent:

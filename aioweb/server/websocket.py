@@ -30,7 +30,7 @@ from aioweb.protocol.websocket import (
 )
 from aioweb.server.channel import Channel
 from aioweb.server.flow import ClientDisconnectedError
-from aioweb.server.outbox import Outbox
+from aioweb.server.outbox import Outbox, Owner
 from aioweb.server.pings import Heartbeat, Pings, SentPing
 from aioweb.server.writer import StreamWriter
 from aioweb.server.wsevents import CLOSED, CLOSING, Received, WebSocketClosed
@@ -55,6 +55,7 @@ class WebSocketSession:
         autoping: answer pings, and tell nobody of pings and pongs.
         heartbeat: when to ping; None for never.
         on_end: called once, when it is over.
+        outbox: makes the outbox; another one for peers that are slow (slowpeers.py).
     """
 
     __slots__ = (
@@ -97,6 +98,7 @@ class WebSocketSession:
         autoping: bool,
         heartbeat: Heartbeat | None,
         on_end: Callable[[], None],
+        outbox: Callable[[StreamWriter, WebSocketConnection, Owner], Outbox] = Outbox,
     ) -> None:
         assert writer.channel is not None, "a request that is being answered has its connection"
         self._writer = writer
@@ -104,7 +106,7 @@ class WebSocketSession:
         self._clock = self._channel.clock
         self._loop = writer.loop
         self.ground = ground
-        self.outbox = Outbox(writer, ground, self.too_late)
+        self.outbox = outbox(writer, ground, self)
         """Where messages are sent."""
         self._timeout = timeout
         self._autoclose = autoclose
@@ -342,12 +344,16 @@ class WebSocketSession:
         how = "closed" if self.closed else "closing"
         return WebSocketClosed(f"the WebSocket is {how} (code {self.close_code or 'not known yet'})")
 
+    def too_slow(self) -> None:
+        """More waits for the peer than may (RFC 6455 has no code for that; the registry has 1013, try again later)."""
+        self.begin_close(CloseCode.TRY_AGAIN_LATER, "too slow")
+
     async def close(self, code: int, reason: str | bytes) -> bool:
         """Close it, and wait until the peer has answered, or `timeout` is over. False if it was closing already.
 
         Raises ValueError for a code or a reason that no close frame may hold.
         """
-        await self.outbox.wait_encoded()
+        await self.outbox.flush(self._timeout)
         begun = self.begin_close(code, reason)
         while not self.closed:
             if self._close_waiter is None:

@@ -46,7 +46,7 @@ from aioweb.web.exceptions import HTTPException
 from aioweb.web.responsehead import SentHeaders
 from aioweb.web.streamresponse import StreamResponse
 from aioweb.web.wshandshake import Compression, WebSocketReady
-from aioweb.web.wsmessage import CLOSED_MESSAGE, CLOSING_MESSAGE, END, WSMessage, WSMsgType, as_octets
+from aioweb.web.wsmessage import CLOSED_MESSAGE, CLOSING_MESSAGE, END, WSMessage, WSMsgType, as_octets, read_json
 from aioweb.web.wsoptions import WebSocketOptions
 
 _CLOSED_RECEIVES: Final = 4
@@ -77,6 +77,10 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
             window of this side, or a `PerMessageDeflate` for all parameters.
         max_msg_size: bytes that a message may have, after decompression; then it is closed with 1009. 0 for no limit.
         writer_limit: bytes that wait for the peer before who awaits a send has to wait.
+        max_buffered: bytes that may wait for the peer where `slow` says what happens beyond.
+        slow: what becomes of a peer that reads too slowly: "wait" keeps everything, and who awaits a send waits;
+            "drop_oldest" lets the oldest messages go that wait for it, for news of which the latest count, and nobody
+            waits; "close" closes it with 1013, and the send that was too much raises WebSocketClosed.
         decode_text: give text as str; False gives its bytes, checked to be UTF-8.
         allowed_origins: sites whose pages may open it, such as `https://example.org`, or `self` for the host that was
             asked, `*` for every site; None leaves it to the application. Browsers send their cookies along whatever
@@ -102,6 +106,8 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         compress: Compression = True,
         max_msg_size: int = MAX_MSG_SIZE,
         writer_limit: int = 65536,
+        max_buffered: int | None = None,
+        slow: str = "wait",
         decode_text: bool = True,
         allowed_origins: Iterable[str] | None = None,
     ) -> None:
@@ -117,6 +123,8 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
             compress=compress,
             max_msg_size=max_msg_size,
             writer_limit=writer_limit,
+            max_buffered=max_buffered,
+            slow=slow,
             decode_text=decode_text,
             allowed_origins=allowed_origins,
         )
@@ -170,7 +178,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         if self._headers is not None:
             self._headers.__class__ = SentHeaders
         if channel.transport is not None:
-            channel.transport.set_write_buffer_limits(high=self._options.writer_limit)
+            channel.transport.set_write_buffer_limits(high=self._options.high_water)
         for app in request.match_info.apps:
             app.websockets.add(self)
         self._observers = writer.observers
@@ -245,6 +253,11 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         return 0 if self._session is None else self._session.outbox.buffered
 
     @property
+    def dropped(self) -> int:
+        """Messages that were sent and have given way to later ones, by `slow="drop_oldest"`."""
+        return 0 if self._session is None else self._session.outbox.dropped
+
+    @property
     def latency(self) -> float | None:
         """Seconds from the last ping of the heartbeat to its pong; None before the first."""
         return None if self._session is None else self._session.latency
@@ -307,7 +320,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
 
     async def receive_json(self, *, loads: Callable[[Any], Any] = json.loads, timeout: float | None = None) -> Any:
         """The next message, which must be text, read as JSON by `loads`. Raises what both do."""
-        return loads(await self.receive_str(timeout=timeout))
+        return read_json(await self.receive_str(timeout=timeout), loads)
 
     def __aiter__(self) -> WebSocketResponse:
         return self
@@ -454,5 +467,5 @@ def broadcast(
         if session is not None and not session.outbox.offer(prepared, max_buffered):
             late.append(ws)
             if slow == "close":
-                session.begin_close(CloseCode.TRY_AGAIN_LATER, "too slow")
+                session.too_slow()
     return late

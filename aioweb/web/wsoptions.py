@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
 
 from aioweb.protocol.websocket import MIN_COMPRESS_SIZE, Handshake, PerMessageDeflate, WebSocketConnection
+from aioweb.server.outbox import Outbox
 from aioweb.server.pings import Heartbeat
+from aioweb.server.slowpeers import ClosingOutbox, DroppingOutbox
 from aioweb.server.websocket import WebSocketSession
 from aioweb.server.writer import StreamWriter
 from aioweb.web.wshandshake import Protocols, negotiate, read_compress
@@ -47,6 +50,9 @@ def _check_size(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
         raise ValueError(f"{attribute.name} must be a number of bytes, 0 for no limit, not {value!r}")
 
 
+_OUTBOXES: dict[str, type[DroppingOutbox | ClosingOutbox]] = {"drop_oldest": DroppingOutbox, "close": ClosingOutbox}
+
+
 @attrs.frozen(kw_only=True)
 class WebSocketOptions:
     """The arguments of `WebSocketResponse`, which tells what they mean."""
@@ -61,8 +67,26 @@ class WebSocketOptions:
     compress: PerMessageDeflate | None = attrs.field(converter=read_compress)
     max_msg_size: int = attrs.field(validator=_check_size)
     writer_limit: int
+    max_buffered: int | None
+    slow: str
     decode_text: bool
     allowed_origins: tuple[str, ...] | None = attrs.field(converter=read_origins)
+
+    def __attrs_post_init__(self) -> None:
+        if self.slow != "wait" and self.slow not in _OUTBOXES:
+            raise ValueError(f'slow must be "wait", "drop_oldest" or "close", not {self.slow!r}')
+        if (self.max_buffered is None) is (self.slow in _OUTBOXES):
+            raise ValueError(
+                f'max_buffered is for slow="drop_oldest" and slow="close", and they need it; not '
+                f"{self.max_buffered!r} and {self.slow!r} (writer_limit is for who waits)"
+            )
+        if self.max_buffered is not None and self.max_buffered <= 0:
+            raise ValueError(f"max_buffered must be a number of bytes above 0, not {self.max_buffered!r}")
+
+    @property
+    def high_water(self) -> int:
+        """Bytes in the transport above which the peer is behind."""
+        return self.writer_limit if self.max_buffered is None else min(self.writer_limit, self.max_buffered)
 
     def negotiate(self, request: Any) -> tuple[Handshake, str | None, PerMessageDeflate | None]:
         """See `wshandshake.negotiate`; the origins are ours, else those of the application nearest to the handler."""
@@ -91,4 +115,5 @@ class WebSocketOptions:
             autoping=self.autoping,
             heartbeat=None if self.heartbeat is None else Heartbeat(self.heartbeat, self.ping_timeout),
             on_end=on_end,
+            outbox=Outbox if self.max_buffered is None else partial(_OUTBOXES[self.slow], most=self.max_buffered),
         )

@@ -61,7 +61,7 @@ async def test_what_goes_to_many_keeps_its_place_behind_what_was_sent() -> None:
     wire.session.outbox.offer(prepare_message("to many"), 10_000)
     send(wire.session, LARGE)
     wire.session.outbox.offer(prepare_message("behind the large one"), 10_000)
-    await wire.session.outbox.wait_encoded()
+    await wire.session.outbox.flush(1)
     await wire.settle()
     assert wire.got() == ["sent", "to many", LARGE, "behind the large one"]
     wire.connection.kill()
@@ -219,7 +219,7 @@ async def test_who_drops_the_awaitable_of_a_failing_send_hears_nothing(caplog: p
     wire.transport.lose()
     while wire.session.outbox.buffered or not wire.session.closed:
         await asyncio.sleep(0)
-    await wire.session.outbox.wait_encoded()
+    await wire.session.outbox.flush(1)
     wire.connection.kill()
     await wire.end_server()
     gc.collect()

@@ -16,6 +16,7 @@ from aioweb.protocol.websocket import (
     read_handshake,
     response_fields,
 )
+from aioweb.server.outbox import Outbox
 from aioweb.server.pings import Heartbeat
 from aioweb.server.stream import StreamReader
 from aioweb.server.websocket import WebSocketSession
@@ -72,6 +73,7 @@ class WebSocketWire(Wire):
         autoping: bool = True,
         window: int | None = None,
         fail_at: int = 0,
+        outbox: Any = Outbox,
         **server_options: Any,
     ) -> None:
         self.ends = 0
@@ -87,6 +89,7 @@ class WebSocketWire(Wire):
                 autoping=autoping,
                 heartbeat=heartbeat,
                 on_end=self._count,
+                outbox=outbox,
             )
             fields = encode_fields(response_fields(read_handshake(head), None, deflate))
             session.open(writer.switch(fields, session))

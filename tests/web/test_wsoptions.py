@@ -27,6 +27,10 @@ def test_times_are_above_0(name: str) -> None:
         ({"max_msg_size": -1}, ValueError, "max_msg_size must be a number of bytes"),
         ({"compress": 7}, ValueError, "whole number from 8 to 15"),
         ({"compress": "yes"}, TypeError, "compress must be a bool"),
+        ({"slow": "skip"}, ValueError, '"wait", "drop_oldest" or "close", not \'skip\''),
+        ({"slow": "close"}, ValueError, "and they need it; not None and 'close'"),
+        ({"max_buffered": 5}, ValueError, "not 5 and 'wait'"),
+        ({"max_buffered": 0, "slow": "drop_oldest"}, ValueError, "bytes above 0, not 0"),
     ],
 )
 def test_what_makes_no_sense_is_refused_at_once(options: dict[str, Any], error: type[Exception], words: str) -> None:
