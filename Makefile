@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench docs clean
+.PHONY: help run test lint fuzz bench docs wheels clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-$(INSTALLED): setup.py pyproject.toml requirements-dev.txt
+$(INSTALLED): setup.py pyproject.toml requirements-dev.txt $(shell find aioweb -name '_*.c')
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -e .
@@ -26,11 +26,19 @@ lint: $(INSTALLED)  ## ruff and mypy --strict
 test: lint  ## lint, type-check and run every test with branch coverage
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
 
+fuzz: $(INSTALLED)  ## search for an hour for octets that break a promise
+	$(BIN)/python -m fuzz
+	$(BIN)/python -m fuzz.sanitizers
+
 bench: $(INSTALLED)  ## compare with other servers on this machine (needs wrk)
 	$(PYTHON) -m benchmarks.macro
 
 docs: $(INSTALLED)  ## build the documentation into docs/_build/html, warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
+wheels: $(INSTALLED)  ## build the sdist, and a wheel for every Python at hand, into dist
+	.ci/wheels
+
 clean:  ## remove everything that make has made
-	rm -rf $(VENV) build dist *.egg-info docs/_build .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info docs/_build .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
+	find aioweb -name '*.so' -delete

@@ -109,6 +109,24 @@ def test_a_wheel_without_extensions_fits_every_machine(wheel: zipfile.ZipFile) -
     assert str(wheel.filename).endswith("-py3-none-any.whl")
 
 
+@needs_compiler
+def test_a_wheel_with_extensions_has_every_twin_and_a_python_of_its_own(tmp_path: Path) -> None:
+    """It is built from the source distribution, as pip does it, so nothing is missing there."""
+    project = copy_project(tmp_path / "project")
+    build = "import setuptools.build_meta as backend; backend.build_sdist('dist')"
+    assert run(sys.executable, "-c", build, cwd=project).returncode == 0
+    shutil.unpack_archive(next((project / "dist").glob("*.tar.gz")), tmp_path, filter="data")
+    unpacked = next(tmp_path.glob("aioweb-*"))
+    build = "import setuptools.build_meta as backend; backend.build_wheel('dist')"
+    assert run(sys.executable, "-c", build, cwd=unpacked).returncode == 0
+    built = zipfile.ZipFile(next((unpacked / "dist").glob("*.whl")))
+    assert f"-cp{sys.version_info.major}{sys.version_info.minor}-" in str(built.filename)
+    twins = {path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / "aioweb").rglob("_*.c")}
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    assert {name.removesuffix(suffix) for name in built.namelist() if name.endswith(suffix)} == twins
+    assert {name.removesuffix(".pyi") for name in built.namelist() if name.endswith(".pyi")} == twins
+
+
 # -- optional C extensions -----------------------------------------------------------------------------------------
 
 
