@@ -19,8 +19,9 @@ from aioweb.server.activation import systemd_sockets
 from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.memory import MemoryClient, MemoryTransport
 from aioweb.server.observe import Observer, Observers
-from aioweb.server.sites import BaseSite, NamedPipeSite, SockSite, TCPSite, UnixSite, unix_socket
+from aioweb.server.sites import BaseSite, NamedPipeSite, SockSite, TCPSite, UnixSite
 from aioweb.server.stream import BodyError, BodyInterrupted, BodyTimeout, BodyTooLarge, StreamReader
+from aioweb.server.unixsocket import unix_socket
 from aioweb.server.writer import StreamWriter
 from aioweb.server.wsevents import WebSocketClosed
 from aioweb.web.accel import accel_redirect
@@ -119,6 +120,7 @@ from aioweb.web.middlewares import (
 from aioweb.web.parts import BodyPartReader, MultipartReader
 from aioweb.web.partwriter import BodyPartWriter, MultipartWriter
 from aioweb.web.request import BaseRequest, Request, RequestKey
+from aioweb.web.requestids import REQUEST_ID, RequestIdFilter, request_id, request_id_middleware
 from aioweb.web.resources import (
     DynamicResource,
     DynamicRoute,
@@ -172,6 +174,7 @@ Route = AbstractRoute
 
 __all__ = (
     "ETAG_ANY",
+    "REQUEST_ID",
     "AbstractAccessLogger",
     "AbstractAsyncAccessLogger",
     "AbstractMatchInfo",
@@ -296,6 +299,7 @@ __all__ = (
     "PrefixedSubAppResource",
     "ProtocolError",
     "Request",
+    "RequestIdFilter",
     "RequestKey",
     "Resource",
     "ResourceRoute",
@@ -349,6 +353,8 @@ __all__ = (
     "patch",
     "post",
     "put",
+    "request_id",
+    "request_id_middleware",
     "route",
     "run_app",
     "static",

@@ -34,14 +34,14 @@ ORDER = {
     "server": words("""
         observe memory flow sendfile tunnel clock accessformat access stream decoding masking failurereport
         debugpage errorpage channel writer wsevents outbox slowpeers pings websocket
-        phase contract failures connection server networks proxied activation sites
+        phase contract failures connection server networks proxied activation unixsocket sites
     """),
     "web": words("""
         signals state tasks contexts compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
         text filetypes partcodings parts partwriter forms forwarded requesthead
         request timelimit blocking detached views paths routerules routes domains
         openfile fileresponse accel resources folder static
-        routedef routeindex routeadder router middlewares wsmessage wshandshake wsoptions websocket
+        routedef routeindex routeadder router middlewares requestids wsmessage wshandshake wsoptions websocket
         handler errorhandlers application runner
     """),
 }
