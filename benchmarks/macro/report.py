@@ -136,7 +136,7 @@ def write_json(rows: list[Row], settings: dict[str, object], machine: dict[str, 
         "versions": environment.versions(),
         "aioweb_extensions": environment.extensions(),
         "settings": settings,
-        "rows": [_plain(row, rows) for row in rows],
+        "rows": [plain(row, rows) for row in rows],
     }
     path = environment.RESULTS / f"{now:%Y-%m-%d}-{commit}{suffix}.json"
     path.parent.mkdir(exist_ok=True)
@@ -144,7 +144,8 @@ def write_json(rows: list[Row], settings: dict[str, object], machine: dict[str, 
     return path
 
 
-def _plain(row: Row, rows: list[Row]) -> dict[str, object]:
+def plain(row: Row, rows: list[Row]) -> dict[str, object]:
+    """What the file of results says of a row."""
     names = [field.name for field in dataclasses.fields(row.samples[0])] if row.samples else []
     medians = {name: round(row.median(name), 3) for name in names} or None
     return {

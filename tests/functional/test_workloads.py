@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from benchmarks import charts
 from benchmarks.macro import peers, report
 from benchmarks.macro.workloads import WORKLOADS
 
@@ -53,3 +54,21 @@ def test_table_says_why_a_row_has_no_figures() -> None:
 
 def _sample(cpu_us: float) -> report.Sample:
     return report.Sample(cpu_us, 1000.0, 1, 2, 3, 30.0, 1.0)
+
+
+def test_a_page_of_results_has_a_table_for_each_workload_and_says_why_somebody_is_missing() -> None:
+    rows = [report.Row("aioweb", "asyncio", "form", [_sample(25)]), report.Row("a", "asyncio", "form", unable="cannot")]
+    plain = [report.plain(row, rows) for row in rows]
+    about = {
+        "commit": "abc",
+        "date": "2026-11-21T00:00:00",
+        "machine": {"cpu": "a chip", "cores": 2},
+        "versions": {"python": "3.11.7", "aiohttp": "3.14.5"},
+        "settings": {"rounds": 3, "duration": 2},
+        "aioweb_extensions": [],
+    }
+    text = charts.page([("form", about, plain)])
+    assert "## form" in text
+    assert "| aioweb | asyncio | 25.0 | - | - | 1,000 |" in text
+    assert "Left out: a cannot." in text
+    assert text.rstrip().endswith("Versions: aiohttp 3.14.5.")
