@@ -272,6 +272,63 @@ def test_an_environment_variable_leaves_the_twins_alone() -> None:
     assert run(NAMES, AIOWEB_NO_EXTENSIONS="1") == "parse_request_head_in_python mask_in_python"
 
 
+def test_every_interpreter_of_a_process_has_twins_of_its_own(parse: Any) -> None:
+    script = r"""
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+SCRIPT = r'''
+from aioweb.protocol._head import parse_request_head
+from aioweb.protocol.limits import Limits
+from aioweb.protocol.websocket._mask import mask
+head, size = parse_request_head(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", Limits())
+assert head.fields.options == {"close"}
+assert mask(b"1111a") == b"P"
+'''
+exec(SCRIPT)
+for _ in range(2):
+    other = interpreters.create()
+    assert interpreters.run_string(other, SCRIPT) is None
+    interpreters.destroy(other)
+exec(SCRIPT)
+print("well")
+"""
+    assert run(script) == "well"
+
+
+def test_without_memory_there_is_an_error_and_nothing_else(parse: Any) -> None:
+    pytest.importorskip("_testcapi", reason="this Python was built without it")
+    script = f"""
+import _testcapi
+from aioweb.protocol._head import parse_request_head
+from aioweb.protocol.limits import Limits
+from aioweb.protocol.websocket._mask import mask
+octets, limits, failures = {BROWSER!r}, Limits(), 0
+previous = parse_request_head(octets, limits)[0]
+other = octets.replace(b"page", b"leaf")
+for call in (
+    lambda: parse_request_head(octets, limits)[1],
+    lambda: parse_request_head(other, limits, previous)[1],
+    lambda: parse_request_head(octets, limits, previous)[1],
+    lambda: mask(b"1111" + octets) and len(octets),
+):
+    for which in range(60):  # more than a call allocates: the last of them succeed
+        _testcapi.set_nomemory(which, which + 1)
+        try:
+            size = call()
+        except MemoryError:
+            size = -1
+        finally:
+            _testcapi.remove_mem_hooks()
+        assert size in (-1, len(octets)), size
+        failures += size < 0
+    assert size == len(octets)
+print(failures)
+"""
+    assert int(run(script)) > 20
+
+
 def test_a_module_that_was_loaded_again_is_another_and_the_first_goes_on(parse: Any) -> None:
     script = """
 import gc, sys
