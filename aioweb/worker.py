@@ -61,8 +61,9 @@ class GunicornWebWorker(base.Worker):  # type: ignore[misc]
     Settings of gunicorn that have an effect, beside those that its master obeys: timeout, graceful_timeout (requests
     in flight get 95 % of it), keepalive, max_requests with its jitter, reload, backlog, loglevel (debug makes the
     server debug, too), accesslog and access_log_format, limit_request_line, limit_request_fields and
-    limit_request_field_size if they are changed, and those of TLS. An AppRunner keeps the options that it was made
-    with.
+    limit_request_field_size if they are changed, those of TLS, proxy_protocol with proxy_allow_ips, and
+    forwarded_allow_ips: if it is not gunicorn's default, X-Forwarded-For and X-Forwarded-Proto of these networks, and
+    of Unix sockets, are believed. An AppRunner keeps the options that it was made with.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -112,8 +113,9 @@ class GunicornWebWorker(base.Worker):  # type: ignore[misc]
             try:
                 await runner.setup()
                 tls = self._make_tls()
+                options = {"ssl_context": tls, "backlog": self.cfg.backlog, "proxy_protocol": _proxy_protocol(self.cfg)}
                 for listening in self.sockets:
-                    await web.SockSite(runner, listening.sock, ssl_context=tls, backlog=self.cfg.backlog).start()
+                    await web.SockSite(runner, listening.sock, **options).start()
                 self._exit_code = 0
                 await self._stopping.wait()
             finally:
@@ -159,6 +161,7 @@ class GunicornWebWorker(base.Worker):  # type: ignore[misc]
             "access_log": log.access_log if logs_access else None,
             "access_log_format": cfg.access_log_format,
             **changed,
+            **_forwarded(cfg),
         }
 
     async def _beat(self) -> None:
@@ -207,6 +210,19 @@ class GunicornWebWorker(base.Worker):  # type: ignore[misc]
         if self._runner is not None:
             self._runner.shutdown_timeout = 0.0
         self._stop()
+
+
+def _forwarded(cfg: Any) -> dict[str, Any]:
+    """Whom the operator trusts. gunicorn's default does not count: not every proxy beside us writes the fields."""
+    networks = list(cfg.forwarded_allow_ips)
+    if not networks or (networks == ["127.0.0.1", "::1"] and "FORWARDED_ALLOW_IPS" not in os.environ):
+        return {}
+    return {"forwarded": web.TrustedProxies(*networks, "unix")}
+
+
+def _proxy_protocol(cfg: Any) -> Any:
+    # A bool until gunicorn 24. As for gunicorn, whoever may use a Unix socket may send the header.
+    return [*cfg.proxy_allow_ips, "unix"] if cfg.proxy_protocol not in (False, "off") else False
 
 
 def _is_changed(cfg: Any, name: str) -> bool:

@@ -58,6 +58,10 @@ class Options:
     tls_cert: str | None
     tls_key: str | None
     tls_ca: str | None
+    forwarded: web.TrustedProxies | None
+    """Who may speak for their clients."""
+    proxy_protocol: list[str]
+    """Who has to begin with a PROXY header; nobody has to if it is empty."""
     workers: int
     reload: bool
     reload_dir: list[str]
@@ -104,6 +108,9 @@ def parse(argv: Sequence[str]) -> Options:
         except ValueError as error:
             raise UsageError(f"--access-log-format: {error}") from None
     values["limits"] = _read_limits(values.pop("limit"))
+    values["forwarded"] = _read_proxies(values.pop("trust_proxies"), values.pop("forwarded_fields"))
+    if values["proxy_protocol"] and values["tls_cert"]:
+        raise UsageError("--proxy-protocol and --tls-cert exclude each other: the proxy has to end TLS")
     return Options(argv=list(argv), command=command, extra=extra, **values)
 
 
@@ -135,6 +142,23 @@ def option_parser() -> argparse.ArgumentParser:
     add("--tls-key", metavar="FILE", help="its key, if it is not in the same file")
     add("--tls-ca", metavar="FILE", help="demand client certificates that these authorities have signed")
 
+    group = parser.add_argument_group("behind a proxy")
+    add = group.add_argument
+    add(
+        "--trust-proxies",
+        type=_networks,
+        metavar="NETWORKS",
+        help="believe these of their clients: 10.0.0.0/8,::1,unix",
+    )
+    add("--forwarded-fields", type=_words, metavar="NAMES", help="what they write: X-Forwarded-For,X-Forwarded-Proto")
+    add(
+        "--proxy-protocol",
+        type=_networks,
+        default=[],
+        metavar="NETWORKS",
+        help="demand a PROXY header of these; * is all",
+    )
+
     group = parser.add_argument_group("processes")
     add = group.add_argument
     add("-w", "--workers", type=_positive, default=1, help="processes that serve; the dead are replaced (default: 1)")
@@ -156,6 +180,30 @@ def option_parser() -> argparse.ArgumentParser:
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     add("--limit", action="append", default=[], metavar="NAME=VALUE", help=f"may be repeated: {_limit_names()}")
     return parser
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _networks(text: str) -> list[str]:
+    networks = _words(text)
+    try:
+        web.TrustedProxies(*networks)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return networks
+
+
+def _read_proxies(networks: list[str] | None, fields: list[str] | None) -> web.TrustedProxies | None:
+    if networks is None:
+        if fields is not None:
+            raise UsageError("--forwarded-fields needs --trust-proxies")
+        return None
+    try:
+        return web.TrustedProxies(*networks, **({} if fields is None else {"fields": fields}))
+    except ValueError as error:
+        raise UsageError(f"--forwarded-fields: {error}") from None
 
 
 def _limit_names() -> str:

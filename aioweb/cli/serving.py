@@ -56,7 +56,10 @@ def _run(options: Options, sockets: Sequence[socket.socket], tell: Callable[...,
     app = load(options)
     # After the application is loaded: where it has set up logging, it stays so.
     logging.basicConfig(level=options.log_level.upper(), format="%(message)s")
-    debug: dict[str, Any] = {"debug": True} if options.debug else {}
+    # What was not said is left to the application.
+    said: dict[str, Any] = {"debug": True} if options.debug else {}
+    if options.forwarded is not None:
+        said["forwarded"] = options.forwarded
     web.run_app(
         app,
         sock=sockets,
@@ -67,7 +70,8 @@ def _run(options: Options, sockets: Sequence[socket.socket], tell: Callable[...,
         access_log=access_logger if options.access_log else None,
         access_log_format=options.access_log_format,
         print=tell,
-        **debug,
+        proxy_protocol=options.proxy_protocol or False,
+        **said,
     )
 
 
