@@ -214,7 +214,7 @@ def test_no_call_keeps_a_reference_or_an_octet(parse: Any) -> None:
     mask = MASK.spoken("C")
 
     def all_ways() -> None:
-        for _ in range(300):
+        for _ in range(500):
             for octets in (BROWSER, bytearray(other), strange, BROWSER[:99]):
                 parse(octets, LIMITS)
                 parse(octets, LIMITS, previous)
@@ -240,7 +240,8 @@ def test_no_call_keeps_a_reference_or_an_octet(parse: Any) -> None:
     finally:
         tracemalloc.stop()
     assert [sys.getrefcount(thing) for thing in watched] == counts
-    assert after - before < 1500  # a byte in each call would be 3,900
+    # The smallest object kept in one of these ways would be 16,500. Caches of the interpreter move by two or three.
+    assert after - before < 8000
 
 
 def test_a_buffer_can_grow_again_after_each_way_through(parse: Any) -> None:
