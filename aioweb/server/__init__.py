@@ -9,8 +9,9 @@ from aioweb.server.contract import Handler
 from aioweb.server.flow import DRAINED, ClientDisconnectedError
 from aioweb.server.observe import NO_OBSERVERS, Observer, Observers
 from aioweb.server.server import Server
-from aioweb.server.sites import BaseSite, NamedPipeSite, SockSite, TCPSite, UnixSite, unix_socket
+from aioweb.server.sites import BaseSite, NamedPipeSite, SockSite, TCPSite, UnixSite
 from aioweb.server.stream import EMPTY_BODY, BodyError, BodyInterrupted, BodyTimeout, BodyTooLarge, StreamReader
+from aioweb.server.unixsocket import unix_socket
 from aioweb.server.writer import StreamWriter
 
 __all__ = (

@@ -7,24 +7,27 @@ and have perhaps sent their request already.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import os
 import socket
 import ssl
-import stat
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from aioweb.server.proxied import ProxiedServer, ProxyProtocol
 from aioweb.server.server import Server
+from aioweb.server.unixsocket import bind_unix, identify, remove
 
 _ARRIVAL: Final = 0.5
 """Seconds that a site which stops waits for the TLS handshakes of those whom it accepted last."""
 _FOR_EVER: Final = 365 * 86400.0
 """Seconds that stand for no deadline: to a loop, None is a deadline of its own."""
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE: Final = 1.0
+"""Seconds that a site without descriptors for new clients looks away."""
+_QUIET: Final = 60.0
+"""Seconds between two lines about that in the log."""
 _NO_FAMILY: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 """What a machine says that has no IPv6, although the name has an address of it."""
 
@@ -106,28 +109,30 @@ class BaseSite(ABC):
 
 
 class _PatientSocket(socket.socket):
-    """A listening socket that tells of missing descriptors once, when the loop asks for many clients in a row.
+    """A listening socket that tells its site when there are no descriptors for those who want in.
 
-    asyncio reports it, looks away for a second, and yet goes on asking in the same turn, `backlog` times: each would be
-    a traceback in the log.
+    asyncio would put a traceback for each of `backlog` attempts into the log, every second.
     """
 
-    _is_exhausted = False
+    on_exhausted: Callable[[OSError], None]
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """The next client. Raises OSError; after one for lack of descriptors as if nobody waited, once."""
-        if self._is_exhausted:
-            self._is_exhausted = False
-            raise BlockingIOError
+        """The next client. Raises BlockingIOError if there is none, or no descriptor for one; other OSErrors."""
         try:
             return super().accept()
         except OSError as error:
-            self._is_exhausted = error.errno in _EXHAUSTED
-            raise
+            if error.errno not in _EXHAUSTED:
+                raise
+            self.on_exhausted(error)
+            raise BlockingIOError from None
 
 
 class _SocketSite(BaseSite):
-    """A site on sockets of its own. The loop listens on a second descriptor of each, so the backlog outlives it."""
+    """A site on sockets of its own. The loop listens on a second descriptor of each, so the backlog outlives it.
+
+    When there are no descriptors for new clients, the loop stops listening for a second at a time: they wait in the
+    backlog. uvloop, which accepts by itself, closes their connections instead.
+    """
 
     def __init__(
         self, runner: Runner, *, ssl_context: ssl.SSLContext | None, backlog: int, proxy_protocol: ProxyProtocol
@@ -139,6 +144,9 @@ class _SocketSite(BaseSite):
         self._factory: Callable[[], asyncio.BaseProtocol]
         self._factory = server if proxy_protocol is False else ProxiedServer(server, proxy_protocol)
         self._sockets: list[socket.socket] = []
+        self._pause: asyncio.TimerHandle | None = None
+        self._resuming: asyncio.Task[None] | None = None
+        self._told_at = -_QUIET
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
@@ -151,6 +159,13 @@ class _SocketSite(BaseSite):
 
     async def _listen(self) -> list[Any]:
         self._sockets = await self._bind()
+        try:
+            return await self._listen_at_all()
+        except BaseException:
+            self._close_sockets()
+            raise
+
+    async def _listen_at_all(self) -> list[Any]:
         listeners: list[asyncio.Server] = []
         try:
             for bound in self._sockets:
@@ -158,18 +173,64 @@ class _SocketSite(BaseSite):
         except BaseException:
             for listener in listeners:
                 listener.close()
-            self._close_sockets()
             raise
         return listeners
 
     async def _listen_at(self, bound: socket.socket) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
         sock = _PatientSocket(bound.family, bound.type, bound.proto, fileno=bound.dup().detach())
+        sock.on_exhausted = self._wait_for_descriptors
         try:
-            return await loop.create_server(self._factory, sock=sock, backlog=self._backlog, **self._tls)
+            return await asyncio.get_running_loop().create_server(
+                self._factory, sock=sock, backlog=self._backlog, **self._tls
+            )
         except BaseException:
             sock.close()
             raise
+
+    def _look_away(self) -> None:
+        """Accept nobody more. Who is accepted already gets his transport in the next turn, if the listener is open."""
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, asyncio.SelectorEventLoop):
+            for listener in self._listeners:
+                for listening in listener.sockets:
+                    loop.remove_reader(listening.fileno())
+
+    def _wait_for_descriptors(self, error: OSError) -> None:
+        self._look_away()
+        loop = asyncio.get_running_loop()
+        self._pause = loop.call_later(_PAUSE, self._look_again)
+        if loop.time() - self._told_at >= _QUIET:
+            self._told_at = loop.time()
+            count = len(self._server.connections)
+            self._server.logger.error("%s: %s at %d connections; new clients wait", self.name, error.strerror, count)
+
+    def _look_again(self) -> None:
+        self._pause = None
+        self._resuming = asyncio.get_running_loop().create_task(self._resume())
+
+    async def _resume(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        try:
+            self._listeners = await self._listen_at_all()
+        except OSError as error:
+            self._wait_for_descriptors(error)
+
+    async def _finish(self) -> None:
+        waiting = [client for sock in self._sockets for client in self._take(sock)] if os.name == "posix" else []
+        self._close_sockets()
+        if waiting:
+            await asyncio.wait([asyncio.ensure_future(self._serve(client)) for client in waiting], timeout=_ARRIVAL)
+
+    async def stop(self) -> None:
+        """Accept those who wait already and nobody else; connections live on. Harmless when it does not listen."""
+        if self._resuming is not None:
+            await asyncio.wait([self._resuming])
+        if self._pause is not None:
+            self._pause.cancel()
+        self._look_away()
+        await asyncio.sleep(0)
+        await super().stop()
 
     def _close_sockets(self) -> None:
         sockets, self._sockets = self._sockets, []
@@ -183,12 +244,6 @@ class _SocketSite(BaseSite):
             return {}
         timeout = self._server.limits.tls_handshake_timeout
         return {"ssl": self._ssl_context, "ssl_handshake_timeout": timeout if timeout is not None else _FOR_EVER}
-
-    async def _finish(self) -> None:
-        waiting = [client for sock in self._sockets for client in self._take(sock)] if os.name == "posix" else []
-        self._close_sockets()
-        if waiting:
-            await asyncio.wait([asyncio.ensure_future(self._serve(client)) for client in waiting], timeout=_ARRIVAL)
 
     def _take(self, listening: socket.socket) -> list[socket.socket]:
         """Accept all that wait, at once: without a turn of the loop hardly anybody comes between this and the close."""
@@ -325,82 +380,17 @@ class UnixSite(_SocketSite):
         return f"{self._scheme}://unix:{self._path.replace(chr(0), '@')}:"
 
     async def _bind(self) -> list[socket.socket]:
-        bound = _bind(self._path, self._mode)
-        self._file = _identify(self._path)
+        bound = bind_unix(self._path, self._mode)
+        self._file = identify(self._path)
         return [bound]
 
     async def _finish(self) -> None:
-        _remove(self._path, self._file)  # first: whoever comes now goes to a successor, or nowhere
+        remove(self._path, self._file)  # first: whoever comes now goes to a successor, or nowhere
         await super()._finish()
 
     def _close_sockets(self) -> None:
-        _remove(self._path, self._file)
+        remove(self._path, self._file)
         super()._close_sockets()
-
-
-@contextlib.contextmanager
-def unix_socket(path: str | os.PathLike[str], mode: int | None = None) -> Iterator[socket.socket]:
-    """A Unix socket as UnixSite makes it, for several processes that are to share it: bind, and remove at the end.
-
-    Args:
-        path: where; see UnixSite.
-        mode: its permissions; None leaves them to the umask.
-
-    Yields: the socket, which does not listen yet. Raises OSError if somebody listens there.
-    """
-    path = os.fspath(path)
-    with _bind(path, mode) as sock:
-        file = _identify(path)
-        try:
-            yield sock
-        finally:
-            _remove(path, file)
-
-
-def _bind(path: str, mode: int | None) -> socket.socket:
-    # Looked at first, for a bind that fails does not say whether the other one lives.
-    _remove_dead(path)
-    sock = socket.socket(socket.AF_UNIX)
-    try:
-        sock.bind(path)
-        if mode is not None and not path.startswith("\0"):
-            os.chmod(path, mode)  # nobody can connect before it listens
-    except OSError as error:
-        sock.close()
-        raise OSError(error.errno, f"cannot listen at {path!r}: {error.strerror or error}") from None
-    return sock
-
-
-def _remove(path: str, file: tuple[int, int] | None) -> None:
-    """Remove a socket from the file system if it is still `file`, and not one of a successor."""
-    if file is not None and _identify(path) == file:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(path)
-
-
-def _identify(path: str) -> tuple[int, int] | None:
-    """Device and inode of a socket in the file system; None if there is none."""
-    if path.startswith("\0"):
-        return None
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino) if stat.S_ISSOCK(found.st_mode) else None
-
-
-def _remove_dead(path: str) -> None:
-    file = _identify(path)
-    if file is None:
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.setblocking(False)
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            _remove(path, file)
-        except OSError:
-            pass  # its backlog is full, or it is not ours to know: `bind` will tell
 
 
 class NamedPipeSite(BaseSite):

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from aioweb.server.server import Server
-from aioweb.server.sites import BaseSite, NamedPipeSite, SockSite, TCPSite, UnixSite, unix_socket
+from aioweb.server.sites import BaseSite, NamedPipeSite, SockSite, TCPSite, UnixSite
+from aioweb.server.unixsocket import unix_socket
 from tests.server.fake_transport import GET, hello
 
 PEM = Path(__file__).parents[1] / "data" / "localhost.pem"
@@ -209,6 +210,21 @@ async def test_who_waits_in_the_backlog_is_served_when_a_site_stops(runner: Fake
     await site.stop()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", site.port))
+    for client in clients:
+        assert b"200 OK" in await ask(*await asyncio.open_connection(sock=client))
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_who_is_being_accepted_when_a_site_stops_is_served(runner: FakeRunner, turns: int) -> None:
+    """asyncio accepts in one turn and makes the transport in the next one; a listener that is closed makes none."""
+    site = TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    clients = [socket.create_connection(("127.0.0.1", site.port)) for _ in range(10)]
+    for client in clients:
+        client.sendall(GET)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await site.stop()
     for client in clients:
         assert b"200 OK" in await ask(*await asyncio.open_connection(sock=client))
 
