@@ -227,8 +227,6 @@ class WebSocketSession:
                 self._fail(error)
                 return
             if type(event) is Message:
-                if ground.close_sent is not None:
-                    continue  # it was on its way when we closed
                 self._held += len(event.data) + _MESSAGE_COST
             elif isinstance(event, Wait):
                 if self._channel.flow.reading_paused:

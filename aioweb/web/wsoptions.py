@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from aioweb.protocol.websocket import MIN_COMPRESS_SIZE, Handshake, PerMessageDeflate, WebSocketConnection
+from aioweb.protocol.websocket import Handshake, PerMessageDeflate, WebSocketConnection
 from aioweb.server.outbox import Outbox
 from aioweb.server.pings import Heartbeat
 from aioweb.server.slowpeers import ClosingOutbox, DroppingOutbox
@@ -105,7 +105,6 @@ class WebSocketOptions:
             max_msg_size=self.max_msg_size,
             deflate=deflate,
             decode_text=self.decode_text,
-            min_compress_size=MIN_COMPRESS_SIZE if deflate is None else deflate.min_size,
         )
         return WebSocketSession(
             writer,

@@ -10,7 +10,7 @@
 handshake.py is the beginning, frames.py one frame by itself, deflate.py compression, connection.py everything else.
 """
 
-from aioweb.protocol.websocket.connection import MAX_MSG_SIZE, MIN_COMPRESS_SIZE, WebSocketConnection
+from aioweb.protocol.websocket.connection import MAX_MSG_SIZE, WebSocketConnection
 from aioweb.protocol.websocket.deflate import PerMessageDeflate
 from aioweb.protocol.websocket.frames import CloseCode, Opcode, WebSocketError, is_close_code
 from aioweb.protocol.websocket.handshake import (
@@ -36,7 +36,6 @@ from aioweb.protocol.websocket.messages import (
 
 __all__ = (
     "MAX_MSG_SIZE",
-    "MIN_COMPRESS_SIZE",
     "BadHandshake",
     "Close",
     "CloseCode",

@@ -9,7 +9,8 @@
 It answers nothing by itself: the caller pongs a Ping, and echoes a Close. Everything is judged as soon as its octets
 are there: the length of a message when a frame announces it, a head before its masking key, text in mid-frame.
 What next_event() has not taken stays in one buffer; a message that is incomplete is one buffer more, never above its
-limit. After the peer's close frame, after an error and after the end, whatever arrives is dropped.
+limit. After the peer's close frame, after an error and after the end, whatever arrives is dropped; after our own close
+frame messages are passed over unread, and the peer's close frame is waited for.
 
 Sending and receiving share nothing but the question whether the connection is closed: a large message may be
 compressed in a thread, if nothing but pings, pongs and a close is sent meanwhile.
@@ -31,7 +32,6 @@ from aioweb.protocol.websocket.frames import (
     Opcode,
     WebSocketError,
     encode_frame,
-    is_close_code,
     read_frame_head,
 )
 from aioweb.protocol.websocket.mask import mask
@@ -45,6 +45,7 @@ from aioweb.protocol.websocket.messages import (
     as_octets,
     not_text,
     read_close,
+    write_close,
 )
 
 TEXT: Final = Opcode.TEXT
@@ -61,11 +62,7 @@ _WHOLE_FRAMES: Final = (_TEXT_FRAME, _BINARY_FRAME)
 
 MAX_MSG_SIZE: Final = 4 * 1024**2
 """A message is at most so long, bytes. aiohttp 4 MiB, websockets 1, tornado 10, uvicorn 16."""
-MIN_COMPRESS_SIZE: Final = 64
-"""A message is compressed from so many bytes on: below that little is gained."""
 
-
-_OPEN: Final = State.OPEN
 _CLOSING: Final = State.CLOSING
 _CLOSED: Final = State.CLOSED
 
@@ -77,7 +74,6 @@ class WebSocketConnection:
         max_msg_size: A message may be so long, in bytes, after decompression; 0: as long as it likes.
         deflate: What the handshake agreed on; None: nothing is compressed.
         decode_text: Text arrives as str; False: as bytes, though checked to be UTF-8.
-        min_compress_size: Shorter messages are not compressed, unless the call says so; bytes.
         client: This is the client's end, which masks what it sends. For tests.
     """
 
@@ -112,7 +108,6 @@ class WebSocketConnection:
         max_msg_size: int = MAX_MSG_SIZE,
         deflate: PerMessageDeflate | None = None,
         decode_text: bool = True,
-        min_compress_size: int = MIN_COMPRESS_SIZE,
         client: bool = False,
     ) -> None:
         self.state = State.OPEN
@@ -125,7 +120,7 @@ class WebSocketConnection:
         self._masked = not client
         self._limit = max_msg_size or None
         self._decode_text = decode_text
-        self._min_compress_size = min_compress_size
+        self._min_compress_size = deflate.min_size if deflate is not None else 0
         self._deflate = deflate
         self._deflater = deflate.deflater(client) if deflate is not None else None
         self._inflater = deflate.inflater(client) if deflate is not None else None
@@ -178,7 +173,7 @@ class WebSocketConnection:
                 self._at = 0
             return NEED_DATA
         # Most frames are whole messages of less than 64 KiB, and have arrived: they take the short way.
-        if size > 5 and self._frame_left is None and self._opcode is None and self._masked:
+        if size > 5 and self._frame_left is None and self._opcode is None and self._masked and self.close_sent is None:
             first = buffer[at]
             start, length, least = at + 2, buffer[at + 1] - MASKED, 0
             if length > 125:
@@ -257,6 +252,8 @@ class WebSocketConnection:
     def _continue(self) -> Message | Wait | None:
         """Take what there is of the payload of a data frame."""
         assert self._frame_left is not None, "a frame has begun"
+        if self.close_sent is not None:
+            return self._skip(self._frame_left)
         piece: bytes | bytearray = self._buffer[self._at : self._at + self._frame_left]
         size = len(piece)
         self._at += size
@@ -282,6 +279,18 @@ class WebSocketConnection:
             return self._finish(self._payload)
         if self._opcode is TEXT:
             self._check_text()
+        return None
+
+    def _skip(self, left: int) -> Wait | None:
+        """Pass over the payload: the message was on its way when we closed. It may be a bomb, and costs nothing."""
+        size = min(left, len(self._buffer) - self._at)
+        self._at += size
+        self._frame_left = left - size
+        if self._frame_left:
+            return NEED_DATA
+        self._frame_left = None
+        if self._final:
+            self._opcode = None
         return None
 
     def _check_text(self) -> None:
@@ -468,17 +477,13 @@ class WebSocketConnection:
         Raises:
             ValueError: For another code, a longer reason, or a reason without a code.
         """
-        octets = reason.encode() if isinstance(reason, str) else bytes(reason)
-        if code != CloseCode.NO_STATUS and not is_close_code(code):
-            raise ValueError(f"no close frame has the code {code!r} (RFC 6455 section 7.4)")
-        if len(octets) > 123 or (octets and code == CloseCode.NO_STATUS):
-            raise ValueError(f"the reason of a close frame has a code and at most 123 bytes, not {code} and {octets!r}")
+        close, payload = write_close(code, reason)
         if not self.sendable:
             return b""
-        self.close_sent = Close(code, octets.decode())
+        self.close_sent = close
+        self._payload = bytearray()
         ended = self.close_received is not None or self._error is not None
         self.state = _CLOSED if ended else _CLOSING
-        payload = b"" if code == CloseCode.NO_STATUS else code.to_bytes(2, "big") + octets
         return encode_frame(FINAL | _CLOSE, payload, os.urandom(4) if self._client else b"")
 
     def forget(self) -> None:

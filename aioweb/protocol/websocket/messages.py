@@ -124,3 +124,17 @@ def read_close(payload: bytes) -> Close:
         return Close(code, payload[2:].decode())
     except UnicodeDecodeError as error:
         raise not_text(error) from None
+
+
+def write_close(code: int, reason: str | bytes) -> tuple[Close, bytes]:
+    """A close frame, and its payload (RFC 6455 section 5.5.1): none for the code 1005, which is never sent.
+
+    Raises ValueError for another code that is never sent, a reason over 123 bytes or not UTF-8, or one without a code.
+    """
+    octets = reason.encode() if isinstance(reason, str) else bytes(reason)
+    if code != CloseCode.NO_STATUS and not is_close_code(code):
+        raise ValueError(f"no close frame has the code {code!r} (RFC 6455 section 7.4)")
+    if len(octets) > 123 or (octets and code == CloseCode.NO_STATUS):
+        raise ValueError(f"the reason of a close frame has a code and at most 123 bytes, not {code} and {octets!r}")
+    close = Close(code, octets.decode())
+    return close, b"" if code == CloseCode.NO_STATUS else code.to_bytes(2, "big") + octets

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from aioweb.protocol.events import NEED_DATA
+from aioweb.protocol.events import NEED_DATA, Wait
 from aioweb.protocol.websocket.connection import WebSocketConnection
 from aioweb.protocol.websocket.deflate import PerMessageDeflate
 from aioweb.protocol.websocket.frames import Opcode, WebSocketError
+from aioweb.protocol.websocket.mask import mask
 from aioweb.protocol.websocket.messages import Close, Message, Ping, Pong, State, prepare_message
 from tests.protocol.websocket.exchange import (
     Outcome,
@@ -128,8 +129,47 @@ def test_we_close_and_the_peer_echoes_after_some_messages():
     outcome = Outcome()
     connection.receive_data(text("late") + ping("p") + close(1001) + text("too late"))
     take(connection, outcome)
-    assert outcome.events == [Message(Opcode.TEXT, "late"), Ping(b"p"), Close(1001, "")]
+    assert outcome.events == [Ping(b"p"), Close(1001, "")]
     assert (connection.state, connection.close_code) == (State.CLOSED, 1001)
+
+
+@pytest.mark.parametrize("deflate", [None, PerMessageDeflate()])
+@pytest.mark.parametrize("step", [1, 7, 10**6])
+def test_behind_our_close_frame_messages_are_passed_over_unread(deflate, step, monkeypatch):
+    client = WebSocketConnection(client=True, deflate=deflate)
+    bomb = client.send_binary(bytes(3000), True)
+    parts = client.send_fragment("a" * 500, final=False, compress=True) + client.send_fragment("b", final=True)
+    cut, rest = parts[:20], parts[20:]
+    server = WebSocketConnection(deflate=deflate, max_msg_size=4000)
+    server.receive_data(client.send_text("read") + cut)
+    assert server.next_event() == Message(Opcode.TEXT, "read")
+    assert isinstance(server.next_event(), Wait)
+    server.send_close(1000)
+    monkeypatch.setattr("aioweb.protocol.websocket.deflate.Inflater.inflate", None)
+    monkeypatch.setattr("aioweb.protocol.websocket.connection.mask", mask_of_control_frames)
+    octets = rest + bomb * 3 + text(b"\xff") + ping("p") + bomb + client.send_close(1000, "bye")
+    events = []
+    for start in range(0, len(octets), step):
+        server.receive_data(octets[start : start + step])
+        while not isinstance(event := server.next_event(), Wait):
+            events.append(event)
+        assert server.buffered < 200
+    assert events == [Ping(b"p"), Close(1000, "bye")]
+
+
+def mask_of_control_frames(keyed):
+    assert len(keyed) <= 4 + 125, "what nobody reads is not unmasked"
+    return mask(keyed)
+
+
+def test_behind_our_close_frame_the_frames_still_have_to_be_frames():
+    for octets, code in ((text("x" * 101), 1009), (frame(0x83, "x"), 1002), (more("x", True), 1002)):
+        with pytest.raises(WebSocketError) as caught:
+            connection = WebSocketConnection(max_msg_size=100)
+            connection.send_close(1000)
+            connection.receive_data(octets)
+            connection.next_event()
+        assert caught.value.close_code == code
 
 
 def test_both_close_at_once():

@@ -6,6 +6,7 @@ import itertools
 import random
 import zlib
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,8 +167,9 @@ def test_a_context_that_was_dropped_is_not_missed():
 
 
 def test_short_messages_are_compressed_only_on_demand():
-    server = WebSocketConnection(deflate=ZLIB, min_compress_size=10)
-    assert server.deflate is ZLIB
+    deflate = attrs.evolve(ZLIB, min_size=10)
+    server = WebSocketConnection(deflate=deflate)
+    assert server.deflate is deflate
     assert server.send_text("x" * 9)[0] == 0x81
     assert server.send_text("x" * 10)[0] == 0xC1
     assert server.send_text("x", compress=True)[0] == 0xC1
