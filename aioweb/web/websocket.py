@@ -371,6 +371,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
 
         Raises ValueError for another type; else like `send_str`.
         """
+        opcode = WSMsgType(opcode)
         if opcode is WSMsgType.PING:
             return self.ping(message)
         if opcode is WSMsgType.PONG:

@@ -229,6 +229,8 @@ async def test_what_is_sent_must_be_of_its_type(play: Any) -> None:
             ws.ping("x" * 126)
         with pytest.raises(ValueError, match="TEXT, BINARY, PING and PONG"):
             ws.send_frame(b"", web.WSMsgType.CLOSE)
+        with pytest.raises(ValueError, match="3 is not a valid"):
+            ws.send_frame(b"", 3)  # type: ignore[arg-type]
         with pytest.raises(RuntimeError, match="send_str"):
             ws.write(b"x")
         checked.append(True)
@@ -249,10 +251,11 @@ async def test_each_way_to_send_arrives(play: Any) -> None:
         ws.send_json_bytes({"b": 2}, dumps=lambda data: b'{"b":2}')
         ws.send_frame("Übung".encode(), web.WSMsgType.TEXT)
         ws.send_frame(b"\0", web.WSMsgType.BINARY)
+        ws.send_frame(b"by its number", 1)  # type: ignore[arg-type]
         await ws.drain()
 
     client = await open_websocket(await play(part))
-    wanted = ["text", b"bytes", b"array", b"view", '{"a": [1]}', "[\n 1\n]", '{"b":2}', "Übung", b"\0"]
+    wanted = ["text", b"bytes", b"array", b"view", '{"a": [1]}', "[\n 1\n]", '{"b":2}', "Übung", b"\0", "by its number"]
     assert [await client.data() for _ in wanted] == wanted
 
 
