@@ -65,22 +65,31 @@ HEADS = {
 }
 
 
-def aioweb_fresh(head: bytes) -> Call:
+def aioweb_parser(tongue: str) -> Callable[..., tuple[object, int]]:
+    """aioweb's parser: the reference in Python, or its twin in C."""
+    if tongue == "C":
+        return importlib.import_module("aioweb.protocol._head").parse_request_head
+    return importlib.import_module("aioweb.protocol.head").parse_request_head_in_python
+
+
+def aioweb_fresh(tongue: str) -> Callable[[bytes], Call]:
     """aioweb, a field section that was not seen before."""
-    parser = importlib.import_module("aioweb.protocol.head")
-    limits = importlib.import_module("aioweb.protocol.limits").Limits()
-    parse, buffer = parser.parse_request_head, bytearray(head)
-    assert parse(buffer, limits)[1] == len(head)
-    return lambda: parse(buffer, limits)
+
+    def prepare(head: bytes) -> Call:
+        parse, buffer = aioweb_parser(tongue), bytearray(head)
+        limits = importlib.import_module("aioweb.protocol.limits").Limits()
+        assert parse(buffer, limits)[1] == len(head)
+        return lambda: parse(buffer, limits)
+
+    return prepare
 
 
-def aioweb_after(previous_target: bytes) -> Callable[[bytes], Call]:
+def aioweb_after(tongue: str, previous_target: bytes) -> Callable[[bytes], Call]:
     """aioweb, after a request for that target with the same field section on the same connection."""
 
     def prepare(head: bytes) -> Call:
-        parser = importlib.import_module("aioweb.protocol.head")
+        parse, buffer = aioweb_parser(tongue), bytearray(head)
         limits = importlib.import_module("aioweb.protocol.limits").Limits()
-        parse, buffer = parser.parse_request_head, bytearray(head)
         previous, _ = parse(bytearray(head.replace(b"/messages?page=2", previous_target, 1)), limits)
         return lambda: parse(buffer, limits, previous)
 
@@ -144,9 +153,15 @@ def h11_event(head: bytes) -> Call:
 
 
 PARSERS: dict[str, Callable[[bytes], Call]] = {
-    "aioweb, same fields as before": aioweb_after(b"/"),
-    "aioweb, same head as before": aioweb_after(b"/messages?page=2"),
-    "aioweb": aioweb_fresh,
+    **{
+        f"aioweb in {tongue}{what}": prepare
+        for tongue in ("C", "Python")
+        for what, prepare in (
+            (", same head as before", aioweb_after(tongue, b"/messages?page=2")),
+            (", same fields as before", aioweb_after(tongue, b"/")),
+            ("", aioweb_fresh(tongue)),
+        )
+    },
     "httptools, pairs": httptools_pairs,
     "aiohttp C": aiohttp_c,
     "aiohttp Python": aiohttp_python,
