@@ -245,7 +245,7 @@ def test_packages_are_installed_in_ci_and_nowhere_else(tmp_path: Path, ci: str) 
     assert done.returncode == 0, done.stderr
     if ci:
         install = commands.read_text().splitlines()[-1]
-        assert install.endswith(" chromium curl openssl")
+        assert install.endswith(" chromium curl haproxy nginx openssl")
     else:
         assert not commands.exists()
 

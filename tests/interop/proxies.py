@@ -53,11 +53,11 @@ class Proxy(Address):
 
 
 @asynccontextmanager
-async def _running(port: int, name: str, *words: str | Path) -> AsyncIterator[Proxy]:
+async def _running(port: int, program: str, *words: str | Path) -> AsyncIterator[Proxy]:
     process = await asyncio.create_subprocess_exec(
-        find_program(name), *map(str, words), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        program, *map(str, words), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
-    proxy = Proxy(name, port, process)
+    proxy = Proxy(Path(program).name, port, process)
     try:
         await asyncio.wait_for(_listens(proxy), PATIENCE)
         yield proxy
@@ -91,7 +91,7 @@ async def _listens(proxy: Proxy) -> None:
 @asynccontextmanager
 async def nginx(folder: Path, upstream: str) -> AsyncIterator[Proxy]:
     """nginx with the site of the page; `folder/files` is what it may send."""
-    port = free_port()
+    port, program = free_port(), find_program("nginx")
     addresses = {
         "unix:/run/app/http.sock": upstream,
         "listen 80;": f"listen 127.0.0.1:{port};",
@@ -102,7 +102,7 @@ async def nginx(folder: Path, upstream: str) -> AsyncIterator[Proxy]:
     around = f"access_log off;\n{places}include {folder}/site.conf;\n"
     (folder / "nginx.conf").write_text(f"events {{}}\nhttp {{\n{around}}}\n")
     options = f"daemon off; master_process off; error_log stderr; pid {folder}/nginx.pid;"
-    async with _running(port, "nginx", "-p", folder, "-c", folder / "nginx.conf", "-g", options) as proxy:
+    async with _running(port, program, "-p", folder, "-c", folder / "nginx.conf", "-g", options) as proxy:
         yield proxy
 
 
@@ -116,7 +116,7 @@ async def haproxy(folder: Path, upstream: str, *, frontend: str = "", backend: s
     address = "127.0.0.1:8080" if "127.0.0.1:8080" in own_backend else "unix@/run/app/http.sock"
     addresses = {address: upstream.replace("unix:", "unix@"), "bind :80": f"bind 127.0.0.1:{port}"}
     (folder / "haproxy.cfg").write_text(replaced(text, addresses) + "\n")
-    async with _running(port, "haproxy", "-db", "-f", folder / "haproxy.cfg") as proxy:
+    async with _running(port, find_program("haproxy"), "-db", "-f", folder / "haproxy.cfg") as proxy:
         yield proxy
 
 
