@@ -1,6 +1,6 @@
 """Metrics for Prometheus: an observer that counts, and the page that Prometheus reads.
 
-    from examples import metrics
+    import metrics
 
     metrics.setup(app)          # in front of the start; the page is /metrics
 

@@ -1,6 +1,6 @@
 """Traces for OpenTelemetry: a span for each request, as part of the trace that the client has begun.
 
-    from examples import tracing
+    import tracing
 
     app.observers.append(tracing.Tracing())
 

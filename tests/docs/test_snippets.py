@@ -11,6 +11,7 @@ import ast
 import http.client
 import importlib.util
 import json
+import os
 import re
 import shlex
 import signal
@@ -111,6 +112,7 @@ def start(blocks: list[Block], folder: Path, port: int = 0) -> subprocess.Popen[
     process = subprocess.Popen(
         [sys.executable, "-W", "error", str(RUNNER)],
         cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "examples")},  # a page may show an example, and then import it
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
