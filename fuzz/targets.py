@@ -43,10 +43,12 @@ def head(data: bytes) -> None:
 
 
 def mask(data: bytes) -> None:
-    """Both functions give the same, of bytes and of a bytearray, and masking twice gives the payload."""
+    """Both functions give the same, of bytes, of a bytearray and of a slice, and masking twice gives the payload."""
     masked = MASK.spoken("C")(data)
     assert masked == MASK.spoken("C")(bytearray(data)) == MASK.reference(data) == MASK.reference(bytearray(data))
     assert MASK.spoken("C")(data[:4] + masked) == data[4:]
+    slice_of = (data[0] if data else 0, data[1] if len(data) > 1 else None)
+    assert MASK.spoken("C")(data, *slice_of) == MASK.reference(bytearray(data), *slice_of)
 
 
 def http(data: bytes) -> None:

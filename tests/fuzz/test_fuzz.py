@@ -94,8 +94,9 @@ def test_an_access_beyond_the_end_is_seen(tmp_path: Path) -> None:
     mask = Path("aioweb/protocol/websocket/_mask.c")
     (tmp_path / mask.parent).mkdir(parents=True)
     source = (ROOT / mask).read_text("utf-8")
-    assert source.count("PyBytes_AS_STRING(masked), view.len - KEY)") == 1
-    broken = source.replace("PyBytes_AS_STRING(masked), view.len - KEY)", "PyBytes_AS_STRING(masked), view.len)")
+    right = "PyBytes_AS_STRING(masked), size)"
+    assert source.count(right) == 1
+    broken = source.replace(right, "PyBytes_AS_STRING(masked), size + KEY)")
     (tmp_path / mask).write_text(broken, "utf-8")
     done = run("fuzz.sanitizers", "--seconds", 0, "--folder", tmp_path, "--root", tmp_path)
     assert done.returncode != 0

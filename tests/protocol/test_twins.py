@@ -202,6 +202,10 @@ def test_masking_takes_octets_only() -> None:
     for wrong in ("abcdef", None, 5, memoryview(b"abcdef"), [1, 2]):
         with pytest.raises(TypeError, match="mask\\(\\) takes bytes or bytearray, not"):
             MASK.spoken("C")(wrong)
+    for arguments in ((), (b"abcdef", 0, 6, 1), (b"abcdef", "0"), (b"abcdef", 0, 6.0)):
+        for function in (MASK.reference, MASK.spoken("C")):
+            with pytest.raises(TypeError):
+                function(*arguments)
 
 
 # -- nothing is kept --------------------------------------------------------------------------------------------------

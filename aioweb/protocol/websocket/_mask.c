@@ -1,10 +1,10 @@
 /* mask() of mask.py in C: the same function, and nothing else.
 
-   mask(keyed: bytes | bytearray) -> bytes
+   mask(keyed: bytes | bytearray, start: int = 0, end: int | None = None) -> bytes
 
-   The first four octets of `keyed` are the masking key of RFC 6455 section 5.3; what is returned are the octets behind
-   them, each exclusive-or'ed with its octet of the key. `keyed` is left as it is. Less than four octets are no key and
-   have nothing behind them: empty bytes. Whatever is not bytes or bytearray is a TypeError.
+   The first four octets of `keyed[start:end]` are the masking key of RFC 6455 section 5.3; what is returned are the
+   octets behind them, each exclusive-or'ed with its octet of the key. `keyed` is left as it is. Less than four octets
+   are no key and have nothing behind them: empty bytes. Whatever is not bytes or bytearray is a TypeError.
 
    It keeps nothing between two calls, so it serves any number of threads and interpreters. */
 
@@ -35,31 +35,45 @@ apply(const char *key, const char *from, char *to, Py_ssize_t size)
 }
 
 static PyObject *
-mask(PyObject *Py_UNUSED(module), PyObject *keyed)
+mask(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
+    Py_ssize_t start = 0, end = PY_SSIZE_T_MAX, size;
     Py_buffer view; /* holds a bytearray in its place until it is released */
     PyObject *masked;
+    const char *key;
 
-    if (!PyBytes_Check(keyed) && !PyByteArray_Check(keyed)) {
-        PyErr_Format(PyExc_TypeError, "mask() takes bytes or bytearray, not %.200s", Py_TYPE(keyed)->tp_name);
+    if (count < 1 || count > 3) {
+        PyErr_Format(PyExc_TypeError, "mask() takes 1 to 3 arguments, not %zd", count);
         return NULL;
     }
-    if (PyObject_GetBuffer(keyed, &view, PyBUF_SIMPLE) < 0)
+    if (!PyBytes_Check(arguments[0]) && !PyByteArray_Check(arguments[0])) {
+        PyErr_Format(PyExc_TypeError, "mask() takes bytes or bytearray, not %.200s", Py_TYPE(arguments[0])->tp_name);
         return NULL;
-    masked = PyBytes_FromStringAndSize(NULL, view.len > KEY ? view.len - KEY : 0);
-    if (masked != NULL && view.len > KEY)
-        apply(view.buf, (const char *)view.buf + KEY, PyBytes_AS_STRING(masked), view.len - KEY);
+    }
+    if (count > 1 && (start = PyNumber_AsSsize_t(arguments[1], NULL)) == -1 && PyErr_Occurred())
+        return NULL; /* a number that is too large is cut, as in a slice */
+    if (count > 2 && arguments[2] != Py_None && (end = PyNumber_AsSsize_t(arguments[2], NULL)) == -1 &&
+        PyErr_Occurred())
+        return NULL;
+    if (PyObject_GetBuffer(arguments[0], &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    size = PySlice_AdjustIndices(view.len, &start, &end, 1) - KEY;
+    masked = PyBytes_FromStringAndSize(NULL, size > 0 ? size : 0);
+    if (masked != NULL && size > 0) {
+        key = (const char *)view.buf + start;
+        apply(key, key + KEY, PyBytes_AS_STRING(masked), size);
+    }
     PyBuffer_Release(&view);
     return masked;
 }
 
 PyDoc_STRVAR(mask_doc,
-"mask(keyed, /)\n--\n\n"
-"Apply the masking key in the first four octets of `keyed` to the others, and return those.\n\n"
+"mask(keyed, start=0, end=None, /)\n--\n\n"
+"Apply the masking key in the first four octets of `keyed[start:end]` to the others, and return those.\n\n"
 "The same undoes it.");
 
 static PyMethodDef functions[] = {
-    {"mask", mask, METH_O, mask_doc},
+    {"mask", (PyCFunction)(void (*)(void))mask, METH_FASTCALL, mask_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -187,7 +187,7 @@ class WebSocketConnection:
                 and end <= len(buffer)
                 and (self._limit is None or length <= self._limit)
             ):
-                payload = mask(buffer[start:end])
+                payload = mask(buffer, start, end)
                 self._at = end
                 if first == _BINARY_FRAME:
                     return Message(BINARY, payload)

@@ -16,11 +16,13 @@ _REPEATED = [int.from_bytes(b"\1\0\0\0" * words, "little") for words in range(_S
 _TABLES: list[bytes] = []
 
 
-def mask_in_python(keyed: bytes | bytearray) -> bytes:
-    """Apply the masking key in the first four octets of `keyed` to the others, and return those.
+def mask_in_python(keyed: bytes | bytearray, start: int = 0, end: int | None = None, /) -> bytes:
+    """Apply the masking key in the first four octets of `keyed[start:end]` to the others, and return those.
 
-    The same undoes it. A bytearray may be changed by it.
+    The same undoes it. A bytearray may be changed by it, unless only a slice is asked for.
     """
+    if start or end is not None:
+        keyed = keyed[start:end]
     size = len(keyed)
     if size > _SHORT:
         return _mask_long(bytearray(keyed) if isinstance(keyed, bytes) else keyed)

@@ -12,8 +12,8 @@ from tests.protocol.websocket.exchange import xor
 pytestmark = pytest.mark.usefixtures("tongue")
 
 
-def mask(keyed):
-    return mask_module.mask(keyed)
+def mask(keyed, *slice_of):
+    return mask_module.mask(keyed, *slice_of)
 
 
 keys = st.one_of(st.binary(min_size=4, max_size=4), st.sampled_from([b"\0\0\0\0", b"\xff\0\xff\0", b"\0\0\0\xff"]))
@@ -32,3 +32,14 @@ def test_masking_twice_gives_the_payload_at_every_size(size):
     assert type(masked) is bytes
     assert masked == xor(payload, key)
     assert mask(bytearray(key + masked)) == payload
+
+
+@pytest.mark.parametrize("start", [-9, -1, 0, 1, 5, 20, 2**70])
+@pytest.mark.parametrize("end", [None, -9, -1, 0, 3, 5, 6, 20, 300, 2**70])
+def test_a_slice_is_masked_where_it_stands(start, end):
+    for octets in (bytes(range(250, 256)) * 4, bytes(range(256)) * 2):
+        buffer = bytearray(octets)
+        assert mask(buffer, start, end) == mask(octets[start:end])
+        assert mask(octets, start) == mask(octets[start:])
+        if end is not None:
+            assert buffer == octets
