@@ -92,10 +92,9 @@ class _Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._do(self._restart()))
-        for _ in range(self._options.workers):
-            await self._start()
         if self._options.reload:
-            self._do(self._watch())
+            self._do(self._watch())  # before anybody is told that it runs: a change from then on counts
+        await self._start_all()
         await self._over
         return self._exit_code
 
@@ -105,6 +104,15 @@ class _Supervisor:
         task.add_done_callback(self._tasks.discard)
 
     # -- workers ---------------------------------------------------------------------------------------------------
+
+    async def _start_all(self) -> None:
+        """Start one, and when it listens the others: what cannot start is told once and not by each of them."""
+        async with self._restarting:
+            first = await self._start()
+            if await first.ready:
+                for _ in range(self._options.workers - 1):
+                    if not self._stopping:
+                        await self._start()
 
     async def _start(self, pause: float = 0.0) -> _Worker:
         """Start a worker, without waiting until it listens."""

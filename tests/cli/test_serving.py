@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.processes import ROOT, Program, activated, running, wait_until
+from tests.functional.processes import ROOT, Program, activated, children, running, wait_until
 
 PEM = str(Path(__file__).parents[1] / "data" / "localhost.pem")
 SITE = "tests.cli.site"
@@ -29,6 +29,8 @@ def aioweb(*words: str, app: str | None = "app", **options: object) -> Iterator[
     with running("-m", "aioweb", *port, *words, *target, **options) as program:  # type: ignore[arg-type]
         program.wait_for("Press CTRL")
         (found, *_) = [*program.wait_for(r"Running on https?://[^:]+:(\d*)"), "0"]
+        if "-w" in words:  # the others start when the first one listens
+            wait_until(lambda: len(children(program)) == int(words[words.index("-w") + 1]))
         yield program, int(found or 0)
 
 

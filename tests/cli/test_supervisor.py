@@ -17,7 +17,7 @@ from aioweb.cli.channel import environment
 from aioweb.cli.supervisor import pause_before
 from tests.cli.test_serving import SITE, aioweb, fail, get, is_open
 from tests.functional.load import load
-from tests.functional.processes import Program, is_alive, running, wait_until
+from tests.functional.processes import children, is_alive, running, wait_until
 
 CODE = """
 import os
@@ -31,12 +31,6 @@ app.router.add_get("/", hello)
 
 def pid_in(answer: bytes) -> int:
     return int(answer.partition(b"\r\nPid: ")[2].partition(b"\r\n")[0])
-
-
-def children(program: Program) -> set[int]:
-    """The processes of the workers."""
-    pid = program.process.pid
-    return {int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
 
 def pids(port: int, count: int) -> set[int]:

@@ -108,6 +108,12 @@ def activated(arguments: Sequence[str], numbers: Sequence[int], pid: str = "") -
     return [sys.executable, "-c", _ACTIVATE, pid, ",".join(map(str, numbers)), *arguments]
 
 
+def children(program: Program) -> set[int]:
+    """The processes that it has started and that are not yet waited for."""
+    pid = program.process.pid
+    return {int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
 def is_alive(pid: int) -> bool:
     """There is such a process, and it is no zombie."""
     try:
