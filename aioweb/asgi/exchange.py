@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Protocol
+from urllib.parse import quote
 
 from aioweb import web
 from aioweb.asgi.contract import Message, Receive, Scope, Send
@@ -37,7 +38,7 @@ class ConnectionCut(ConnectionAbortedError):
 
 def open_connection(server: Callable[[], asyncio.BaseProtocol], scope: Scope) -> web.MemoryClient:
     """Connect to our server as the client of the scope."""
-    extra: dict[str, Any] = {"asgi.scope": scope, "root_path": split_root(scope)[0]}
+    extra: dict[str, Any] = {"asgi.scope": scope, "root_path": quote(split_root(scope)[0])}
     for ours, theirs in (("peername", "client"), ("sockname", "server")):
         # A Unix socket has a path and no port; some servers give the port as text.
         host, port = scope.get(theirs) or ("", None)

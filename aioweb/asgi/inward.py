@@ -75,8 +75,7 @@ class ASGIHandler:
 
     def _make_scope(self, request: web.Request) -> Scope:
         head = request.head
-        # If we are served by an ASGI server ourselves, what that has taken away is in front.
-        outside: str = request.get_extra_info("root_path", "")
+        outside = _decode(request.root_path)
         scope: Scope = {
             "asgi": {"version": "3.0", "spec_version": HTTP_SPEC},
             "http_version": f"{head.version.major}.{head.version.minor}",

@@ -19,9 +19,11 @@ def to_asgi(
     """Let an ASGI server run an aioweb application: `uvicorn module:asgi_app`, with `asgi_app = to_asgi(app)`.
 
     HTTP is streamed both ways, with the back-pressure of the server; WebSockets, the client's leaving, its address and
-    the scheme are what the server says. Paths are matched below `root_path`. The scope is
-    `request.get_extra_info("asgi.scope")`. The application starts and ends with the server (lifespan); under a server
-    that has no such thing it starts with its first request, and its cleanup never runs.
+    the scheme are what the server says. Paths are matched below `root_path`, which `request.url` and `request.url_for`
+    have in front. The scope is `request.get_extra_info("asgi.scope")`.
+
+    The application starts and ends with the server (lifespan). Under a server that has no such thing it starts with its
+    first request, and its cleanup never runs.
 
     What belongs to the connection with the client is the server's: TLS, keep-alive, `100 Continue` (which it sends when
     a handler reads), compression and pings of WebSockets, Date, and the access log.

@@ -248,11 +248,14 @@ class RequestHeadView(FieldView):
 
     @property
     def root_path(self) -> str:
-        """What a trusted proxy has cut off the front of the path (X-Forwarded-Prefix), "" for nothing.
+        """What was cut off the front of the path, "" for nothing: by a trusted proxy (X-Forwarded-Prefix), or by the
+        server that runs this application with ASGI.
 
         `url` and `url_for` have it in front; `path` and `rel_url` are what was received and routed.
         """
-        return "" if self.proxies is None else self._behind.root_path
+        served = self.get_extra_info("root_path", "")
+        root = served if isinstance(served, str) else ""  # a mocked transport knows everything
+        return root if self.proxies is None else self._behind.root_path + root
 
     @_Lazy
     def _behind(self: RequestHeadView) -> Behind:

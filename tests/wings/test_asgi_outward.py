@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -93,6 +94,7 @@ async def test_routes_are_below_the_root_path(
     request = await see(served, {**HTTP, "root_path": root, "path": path, "raw_path": raw_path})
     assert request["seen"]["raw_path"] == below
     assert request["scope"]["root_path"] == root
+    assert request["url"] == f"http://example.org{quote(root.rstrip('/'))}{below}"
 
 
 @spec("http", "scheme", "client", "server", "state", "extensions")

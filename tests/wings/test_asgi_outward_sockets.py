@@ -94,7 +94,7 @@ async def test_messages_go_both_ways(talking: Any, version: str) -> None:
         ws.give(BYE)
     assert ws.sent == [
         {"type": "websocket.accept", "subprotocol": "chat", "headers": [(b"x-name", b"talk")]},
-        {"type": "websocket.send", "text": "hi, 192.0.2.1, https://example.org/%c3%a4?q=1"},
+        {"type": "websocket.send", "text": "hi, 192.0.2.1, https://example.org/root/%c3%a4?q=1"},
         {"type": "websocket.send", "bytes": large},
     ]
 
