@@ -17,6 +17,8 @@ from tests.data.hostile import HOSTILE
 from tests.protocol.strategies import NARROW, cuts, limits, messages
 from tests.protocol.wire import TAIL, Outcome, byte_by_byte, cut, deliver, observe
 
+pytestmark = pytest.mark.usefixtures("tongue")
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 OLD = b"GET / HTTP/1.0\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"

@@ -7,6 +7,8 @@ import pytest
 from aioweb.protocol.connection import Connection
 from aioweb.protocol.events import Data, EndOfMessage, RequestHead
 
+pytestmark = pytest.mark.usefixtures("tongue")
+
 EXPECTING = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -9,6 +9,8 @@ import pytest
 from aioweb.protocol.events import HttpVersion10, HttpVersion11
 from aioweb.protocol.framing import BodyKind, frame_response
 
+pytestmark = pytest.mark.usefixtures("tongue")
+
 V10, V11 = HttpVersion10, HttpVersion11
 NONE, LENGTH, CHUNKED, UNTIL_CLOSE = BodyKind.NONE, BodyKind.LENGTH, BodyKind.CHUNKED, BodyKind.UNTIL_CLOSE
 TE = b"Transfer-Encoding: chunked\r\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import h11
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from aioweb.protocol.errors import ProtocolError
 from aioweb.protocol.events import EndOfMessage
 from tests.protocol.strategies import cuts
 from tests.protocol.wire import cut, deliver
+
+pytestmark = pytest.mark.usefixtures("tongue")
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 OLD = b"GET / HTTP/1.0\r\n\r\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from aioweb.protocol.websocket.frames import WebSocketError
 from aioweb.protocol.websocket.messages import Close, State
 from tests.protocol.websocket.exchange import deliver, frame
 from tests.protocol.wire import byte_by_byte, cut
+
+pytestmark = pytest.mark.usefixtures("tongue")
 
 _firsts = st.one_of(
     st.sampled_from([0x81, 0x01, 0x80, 0x00, 0x82, 0x02, 0x89, 0x8A, 0x88, 0xC1, 0x41]), st.integers(0, 255)

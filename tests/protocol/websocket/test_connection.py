@@ -24,6 +24,8 @@ from tests.protocol.websocket.exchange import (
     text,
 )
 
+pytestmark = pytest.mark.usefixtures("tongue")
+
 
 def received(octets: bytes, **options) -> WebSocketConnection:
     """A connection that has received octets, and whose events were taken."""

@@ -17,6 +17,8 @@ from aioweb.protocol.websocket.frames import (
 )
 from tests.protocol.websocket.exchange import frame
 
+pytestmark = pytest.mark.usefixtures("tongue")
+
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 70000])
 @pytest.mark.parametrize("key", [b"", b"\x12\x34\x56\x78"])

@@ -9,6 +9,8 @@ from aioweb.protocol.websocket.messages import Message, State
 from tests.data.websocket_violations import BAD_UTF8, VIOLATIONS
 from tests.protocol.websocket.exchange import LIMIT, binary, close, frame, more, observe, ping, text
 
+pytestmark = pytest.mark.usefixtures("tongue")
+
 
 @pytest.mark.parametrize(("octets", "code"), VIOLATIONS.values(), ids=VIOLATIONS)
 def test_a_violation_fails_the_connection_with_its_code(octets, code):
