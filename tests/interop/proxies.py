@@ -89,17 +89,18 @@ async def _listens(proxy: Proxy) -> None:
 
 
 @asynccontextmanager
-async def nginx(folder: Path, upstream: str) -> AsyncIterator[Proxy]:
-    """nginx with the site of the page; `folder/files` is what it may send."""
+async def nginx(folder: Path, upstream: str, *, certificate: Path | None = None) -> AsyncIterator[Proxy]:
+    """nginx with the site of the page; `folder/files` is what it may send. With a certificate clients speak TLS."""
     port, program = free_port(), find_program("nginx")
     addresses = {
         "unix:/run/app/http.sock": upstream,
-        "listen 80;": f"listen 127.0.0.1:{port};",
+        "listen 80;": f"listen 127.0.0.1:{port}{' ssl' if certificate else ''};",
         "/srv/app/files/": f"{folder}/files/",
     }
     (folder / "site.conf").write_text(replaced(block("map "), addresses))
     places = "".join(f"{name}_temp_path {folder};\n" for name in ("client_body", "proxy", "fastcgi", "scgi", "uwsgi"))
-    around = f"access_log off;\n{places}include {folder}/site.conf;\n"
+    tls = f"ssl_certificate {certificate};\nssl_certificate_key {certificate};\n" if certificate else ""
+    around = f"access_log off;\n{tls}{places}include {folder}/site.conf;\n"
     (folder / "nginx.conf").write_text(f"events {{}}\nhttp {{\n{around}}}\n")
     options = f"daemon off; master_process off; error_log stderr; pid {folder}/nginx.pid;"
     async with _running(port, program, "-p", folder, "-c", folder / "nginx.conf", "-g", options) as proxy:
@@ -107,14 +108,17 @@ async def nginx(folder: Path, upstream: str) -> AsyncIterator[Proxy]:
 
 
 @asynccontextmanager
-async def haproxy(folder: Path, upstream: str, *, frontend: str = "", backend: str = "") -> AsyncIterator[Proxy]:
-    """haproxy with the file of the page; another frontend or backend of the page by choice."""
+async def haproxy(
+    folder: Path, upstream: str, *, frontend: str = "", backend: str = "", certificate: Path | None = None
+) -> AsyncIterator[Proxy]:
+    """haproxy with the file of the page; another frontend or backend of the page by choice. See `nginx`."""
     port = free_port()
     first, own_frontend, own_backend = block("defaults").split("\n\n")
     own_backend = backend or own_backend
     text = "\n\n".join([first, frontend or own_frontend, own_backend])
+    tls = f" ssl crt {certificate}" if certificate else ""
     address = "127.0.0.1:8080" if "127.0.0.1:8080" in own_backend else "unix@/run/app/http.sock"
-    addresses = {address: upstream.replace("unix:", "unix@"), "bind :80": f"bind 127.0.0.1:{port}"}
+    addresses = {address: upstream.replace("unix:", "unix@"), "bind :80": f"bind 127.0.0.1:{port}{tls}"}
     (folder / "haproxy.cfg").write_text(replaced(text, addresses) + "\n")
     async with _running(port, find_program("haproxy"), "-db", "-f", folder / "haproxy.cfg") as proxy:
         yield proxy

@@ -12,7 +12,7 @@ import pytest
 from aioweb import web
 from tests.conftest import Peer
 from tests.interop.proxies import Proxy, block, haproxy, listening
-from tests.interop.test_proxies import SPOOFED, Site
+from tests.interop.test_proxies import PEM, SPOOFED, TLS, Site
 
 FORWARDED = "frontend web\n    bind :80\n    http-request set-header Forwarded"
 PROXY = "backend app\n    server app 127.0.0.1:8080 send-proxy-v2"
@@ -20,12 +20,18 @@ PROXY = "backend app\n    server app 127.0.0.1:8080 send-proxy-v2"
 
 @asynccontextmanager
 async def behind(
-    folder: Path, *, socket: str = "", frontend: str = "", backend: str = "", **settings: Any
+    folder: Path,
+    *,
+    socket: str = "",
+    frontend: str = "",
+    backend: str = "",
+    certificate: Path | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Proxy]:
     """haproxy in front of a site, at a TCP address unless a socket is named."""
     async with (
         listening(Site().app, socket, **settings) as (_, upstream),
-        haproxy(folder, upstream, frontend=frontend, backend=backend) as proxy,
+        haproxy(folder, upstream, frontend=frontend, backend=backend, certificate=certificate) as proxy,
     ):
         yield proxy
 
@@ -51,6 +57,14 @@ async def test_the_proxy_protocol_tells_the_client(option: str, trusted: str, tm
         peer = await proxy.connect()
         for lines in (), SPOOFED:
             assert await facts(peer, *lines) == ("127.0.0.1", "http://example.org/facts")
+
+
+async def test_the_proxy_protocol_tells_of_tls(tmp_path: Path) -> None:
+    for option, scheme in ("send-proxy-v2", "http"), ("send-proxy-v2-ssl", "https"):
+        backend = block(PROXY).replace("send-proxy-v2", option)
+        async with behind(tmp_path, backend=backend, certificate=PEM, proxy_protocol=True) as proxy:
+            peer = await proxy.connect(ssl=TLS)
+            assert await facts(peer) == ("127.0.0.1", f"{scheme}://example.org/facts")
 
 
 async def test_the_proxy_protocol_of_others_is_not_taken(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +17,9 @@ from aioweb import web
 from tests.conftest import PATIENCE, Answer
 from tests.interop.proxies import NAMES, Proxy, haproxy, listening, nginx
 
+PEM = Path(__file__).parents[1] / "data" / "localhost.pem"
+TLS = ssl.create_default_context(cafile=str(PEM))
+TLS.check_hostname = False
 LARGE = bytes(range(256)) * 8000
 SPOOFED = (
     "X-Forwarded-For: 6.6.6.6",
@@ -125,6 +129,17 @@ async def test_the_client_is_known_and_nobody_else_is_believed(proxy: Proxy) -> 
         remote, url, request_id = answer.body.decode().split("\n")
         assert (remote, url) == ("127.0.0.1", "http://example.org/facts")
         assert len(request_id) >= 32
+
+
+@pytest.mark.parametrize("start", [nginx, haproxy])
+async def test_the_scheme_is_that_of_the_client(start: Any, site: Site, tmp_path: Path) -> None:
+    async with (
+        listening(site.app, str(tmp_path / "s"), forwarded=web.TrustedProxies("unix")) as (_, upstream),
+        start(tmp_path, upstream, certificate=PEM) as proxy,
+    ):
+        peer = await proxy.connect(ssl=TLS)
+        answer = await peer.request("GET", "/facts", "Host: example.org", "X-Forwarded-Proto: http")
+        assert answer.body.splitlines()[1] == b"https://example.org/facts"
 
 
 async def test_connections_to_the_application_are_kept(site: Site, proxy: Proxy) -> None:

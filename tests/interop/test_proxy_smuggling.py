@@ -56,6 +56,8 @@ class Witness:
     async def answer(self, request: web.Request) -> web.Response:
         self.seen.append(Seen(request.raw_path, tuple(request.headers.getall("X-Request-ID", ()))))
         await request.read()
+        if request.headers.get("Upgrade") == "websocket":
+            await web.WebSocketResponse().prepare(request)  # 426: the version is not ours, and no tunnel opens
         return web.Response(text=f"to {request.raw_path}")
 
     def unsealed(self) -> list[Seen]:
