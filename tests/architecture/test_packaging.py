@@ -224,8 +224,9 @@ def test_ci_runs_make_test_and_nothing_else() -> None:
 
 
 def test_ci_has_every_program_that_a_test_looks_for() -> None:
-    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests/interop").glob("*.py"))
-    wanted = set(re.findall(r'find_program\("([\w-]+)"\)', tests))
+    folders = (ROOT / "tests/interop", ROOT / "tests/functional")
+    tests = "".join(path.read_text("utf-8") for folder in folders for path in folder.glob("*.py"))
+    wanted = set(re.findall(r'(?:find_program|shutil\.which)\("([\w-]+)"\)', tests))
     script = (ROOT / ".ci/packages").read_text("utf-8")
     listed = re.search(r"^programs=\((.+)\)$", script, re.M)
     assert listed is not None
@@ -245,7 +246,7 @@ def test_packages_are_installed_in_ci_and_nowhere_else(tmp_path: Path, ci: str) 
     assert done.returncode == 0, done.stderr
     if ci:
         install = commands.read_text().splitlines()[-1]
-        assert install.endswith(" chromium curl haproxy nginx openssl")
+        assert install.endswith(" chromium curl haproxy nginx openssl wrk")
     else:
         assert not commands.exists()
 

@@ -1,17 +1,23 @@
 """A small load: clients with keep-alive connections that ask and ask, and count every request that failed.
 
 As strict as wrk: a request that was sent and not answered whole is a failure, a reset is one, a refused connection too.
+And where wrk itself is installed it loads the same port beside them, and what it counts as errors is counted as well.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import shutil
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from tests.functional.processes import DEADLINE, is_alive
 
+WRK = shutil.which("wrk")
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -77,11 +83,36 @@ class Load:
         await self.more()
 
 
+class Wrk:
+    """wrk in a process of its own, until it is told to end."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls, port: int) -> Wrk:
+        """Load the port. The connections are few and the time is bounded, whoever forgets to end it."""
+        options = ["-t", "1", "-c", "4", "-d", f"{DEADLINE * 4:.0f}s", "--timeout", f"{DEADLINE:.0f}s"]
+        command = [str(WRK), *options, f"http://127.0.0.1:{port}/"]
+        return cls(await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE))
+
+    async def end(self) -> tuple[int, Counter[str]]:
+        """The requests that it has made, and the errors that it counted, which it tells after Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+        output, _ = await asyncio.wait_for(self._process.communicate(), DEADLINE)
+        text = output.decode()
+        (requests,) = re.findall(r"(\d+) requests in ", text)
+        errors = re.search(r"Socket errors: (.+)|(Non-2xx or 3xx responses: \d+)", text)
+        return int(requests), Counter({f"wrk: {errors[0]}": 1} if errors is not None else {})
+
+
 @asynccontextmanager
 async def load(port: int, clients: int = 8) -> AsyncIterator[Load]:
     """Load the port while the block runs."""
+    assert WRK or os.environ.get("CI") != "true", "wrk is missing: .ci/packages installs it"
     found = Load(port)
     tasks = [asyncio.ensure_future(found.client()) for _ in range(clients)]
+    wrk = await Wrk.start(port) if WRK else None
     try:
         await found.more()
         yield found
@@ -91,3 +122,7 @@ async def load(port: int, clients: int = 8) -> AsyncIterator[Load]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if wrk is not None:
+            requests, failures = await wrk.end()
+            found.failures += failures
+            assert requests, "wrk has asked nothing"
