@@ -76,6 +76,17 @@ async def test_d1_b12_scheme_is_what_the_trusted_proxy_says(ask):
     assert await trusting_nobody("GET", "https://a/") == "http"
 
 
+async def test_d1_n10_remote_scheme_and_host_are_what_trusted_proxies_tell(ask):
+    def question(request):
+        return request.remote, request.scheme, request.secure, request.host, str(request.url)
+
+    told = ["Host: inside", 'Forwarded: for="[2001:db8::1]:4711";proto=https;host=example.org']
+    trusting = ask(question, forwarded=web.TrustedProxies("127.0.0.1", fields=["Forwarded"]))
+    assert await trusting("GET", "/a", *told) == ("2001:db8::1", "https", True, "example.org", "https://example.org/a")
+    trusting_others = ask(question, forwarded=web.TrustedProxies("10.0.0.0/8", "unix", fields=["Forwarded"]))
+    assert await trusting_others("GET", "/a", *told) == ("127.0.0.1", "http", False, "inside", "http://inside/a")
+
+
 async def test_d1_host_is_the_host_field(ask):
     asked = ask(lambda request: request.host)
     assert await asked("GET", "/", "Host: example.org:8080") == "example.org:8080"

@@ -46,6 +46,9 @@ async def test_forwarded_is_understood(tmp_path: Path) -> None:
     async with behind(tmp_path, frontend=block(FORWARDED), forwarded=proxies) as proxy:
         for lines in (), SPOOFED:
             assert await facts(proxy, *lines) == ("127.0.0.1", "http://example.org/facts")
+        for host in "a,for=6.6.6.6", 'a", for="6.6.6.6':
+            answer = await proxy.request("GET", "/facts", f"Host: {host}")
+            assert b"6.6.6.6" not in answer.body.partition(b"\n")[0]
 
 
 @pytest.mark.parametrize("option", ["send-proxy", "send-proxy-v2", "send-proxy-v2-ssl"])
