@@ -9,18 +9,28 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import socket
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.functional.load import GET
-from tests.functional.processes import DEADLINE, Program, running
+from tests.functional.processes import DEADLINE, Program, running, wait_until
 
+PEM = str(Path(__file__).parents[1] / "data" / "localhost.pem")
 SERVERS = {
     "run_app": ["tests/functional/stopping.py"],
     "command line": ["-m", "aioweb", "-P", "0", "--no-access-log", "tests.functional.stopping:app"],
     "two workers": ["-m", "aioweb", "-P", "0", "-w", "2", "--no-access-log", "tests.functional.stopping:create_app"],
     "uvloop": ["-m", "aioweb", "-P", "0", "--loop", "uvloop", "--no-access-log", "tests.functional.stopping:app"],
+    "TLS": ["-m", "aioweb", "-P", "0", "--tls-cert", PEM, "--no-access-log", "tests.functional.stopping:app"],
+    "TLS on asyncio": [
+        *("-m", "aioweb", "-P", "0", "--tls-cert", PEM, "--loop", "asyncio", "--no-access-log"),
+        "tests.functional.stopping:app",
+    ],
     "gunicorn": [
         *("-m", "gunicorn", "-k", "aioweb.worker.GunicornWebWorker", "-w", "2", "-b", "127.0.0.1:0"),
         *("--no-control-socket", "tests.functional.stopping:app"),
@@ -28,13 +38,27 @@ SERVERS = {
 }
 
 
+def ask(port: int) -> bytes:
+    """Who answers."""
+    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as client:
+        client.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        with client.makefile("rb") as answer:
+            return answer.read().partition(b"\r\nPid: ")[2].partition(b"\r\n")[0]
+
+
 @pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest) -> Iterator[tuple[Program, int]]:
+def server(request: pytest.FixtureRequest) -> Iterator[tuple[Program, int, dict[str, Any]]]:
+    """The program, its port, and how to connect."""
     with running(*SERVERS[request.param]) as program:
-        (port,) = program.wait_for(r"http://127\.0\.0\.1:(\d+)")
+        (port,) = program.wait_for(r"https?://127\.0\.0\.1:(\d+)")
         if request.param == "gunicorn":
             program.wait_for("Booting worker", 2)
-        yield program, int(port)
+        if request.param == "two workers":
+            answered: set[bytes] = set()
+            wait_until(lambda: answered.add(ask(int(port))) or len(answered) == 2)
+        is_tls = request.param.startswith("TLS")
+        tls = {"ssl": ssl.create_default_context(cafile=PEM), "server_hostname": "localhost"} if is_tls else {}
+        yield program, int(port), tls
 
 
 class Client:
@@ -140,11 +164,11 @@ async def is_refused(port: int) -> bool:
     return False
 
 
-async def test_200_requests_in_flight_end_whole(server: tuple[Program, int]) -> None:
-    program, port = server
+async def test_200_requests_in_flight_end_whole(server: tuple[Program, int, dict[str, Any]]) -> None:
+    program, port, tls = server
     go_on = asyncio.Event()
     kinds = [Plain] * 50 + [Stream] * 50 + [Upload] * 50 + [WebSocket] * 25 + [Loop] * 25
-    clients = [kind(*await asyncio.open_connection("127.0.0.1", port), go_on) for kind in kinds]
+    clients = [kind(*await asyncio.open_connection("127.0.0.1", port, **tls), go_on) for kind in kinds]
     for client in clients:
         client.ask()
     await asyncio.sleep(0)  # a turn: what is written has left this process
