@@ -40,6 +40,17 @@ class Limits:
     Raises ValueError, naming the limit, for a value that is no size or no time.
     """
 
+    # -- connections ----------------------------------------------------------------------------------------------
+
+    connections: int = _size(10_000)
+    """Connections that a server has at a time; others wait, or are refused with 503 (`when_full`), and those that are
+    idle close in their favour; 0 is no limit. Keep it below the descriptors that the process may have (`ulimit -n`).
+    nginx 512 and gunicorn 1,000 a worker, Apache 400, Go and Node none."""
+
+    requests: int = _size(0)
+    """Requests of one connection; the last response closes it; 0 is no limit. Nothing is kept from one to the next, but
+    a balancer in front may want connections to come anew. nginx 1,000, Apache 100, Go and Node none."""
+
     # -- the head ------------------------------------------------------------------------------------------------
 
     line: int = _size(8190)

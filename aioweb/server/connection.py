@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import socket
 from typing import Any, Final, cast
 
 from aioweb.protocol.connection import Connection
@@ -24,7 +23,7 @@ from aioweb.protocol.events import NEED_DATA, Data, EndOfMessage, RequestHead
 from aioweb.server.clock import NEVER, Clock
 from aioweb.server.contract import ServerView
 from aioweb.server.decoding import undo_codings
-from aioweb.server.failures import answer_failure, render_refusal
+from aioweb.server.failures import HeadTimeout, answer_failure, refuse_request
 from aioweb.server.flow import ClientDisconnectedError, Flow
 from aioweb.server.phase import Phase
 from aioweb.server.stream import EMPTY_BODY, BodyInterrupted, BodyTimeout, StreamReader
@@ -39,12 +38,6 @@ _HEAD: Final = Phase.HEAD
 _EXCHANGE: Final = Phase.EXCHANGE
 
 
-class HeadTimeout(ProtocolError):
-    """The head of a request did not arrive in time (RFC 9110 section 15.5.9)."""
-
-    status = 408
-
-
 class HTTPConnection(asyncio.Protocol):
     """The protocol of one connection. Made by `Server` for each socket; lives until the socket is closed."""
 
@@ -53,6 +46,7 @@ class HTTPConnection(asyncio.Protocol):
         "_body",
         "_context",
         "_mark",
+        "_requests",
         "_stalled_at",
         "_tunnel",
         "_unread",
@@ -89,6 +83,7 @@ class HTTPConnection(asyncio.Protocol):
         self._writer: StreamWriter | None = None
         self._tunnel: Tunnel | None = None
         self._unread = 0
+        self._requests = 0
         self._mark: object = None
         self._stalled_at = NEVER
 
@@ -96,20 +91,42 @@ class HTTPConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
-        server = self.server
         # Not an isinstance: the transports of uvloop are no subclasses of asyncio's.
         stream = self.transport = cast(asyncio.Transport, transport)
         self.flow = Flow(self.loop, stream)
         self.peername = transport.get_extra_info("peername")
-        stream.set_write_buffer_limits(high=server.limits.write_buffer)
-        if server.tcp_keepalive and isinstance(self.peername, tuple):
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self.clock = server.clock
-        server.connection_opened(self)
-        self.deadline = self.clock.after(server.limits.head_timeout)
+        stream.set_write_buffer_limits(high=self.server.limits.write_buffer)
+        self.clock = self.server.clock
+        self.server.connection_opened(self)
+
+    def admit(self) -> None:
+        """The server has a place for this client: begin."""
+        self.phase = _HEAD
+        self.deadline = self.clock.after(self.server.limits.head_timeout)
         self._mark = _HEAD_BEGUN
-        if server.closing:
+        self.flow.resume_reading()
+        if self.server.closing:
             self.stop()
+        if self.ground.buffer:
+            self._context.run(self._next_request, b"")
+
+    def hold(self) -> None:
+        """The server has no place for this client yet."""
+        self.phase = Phase.WAITING
+        # Not at once: uvloop begins to read after it has told of the connection, whatever it was told.
+        self.loop.call_soon(self._read_nothing)
+
+    def _read_nothing(self) -> None:
+        if self.phase is Phase.WAITING:
+            self.flow.pause_reading()
+
+    @property
+    def quiet(self) -> bool:
+        """It waits for a request, and has for a while. Without a deadline for that it may for ever."""
+        limits = self.server.limits
+        timeout = limits.head_timeout if self._mark is _HEAD_BEGUN else limits.keepalive_timeout
+        waited = self.deadline != NEVER and self.deadline <= self.clock.after(timeout) - self.clock.tick
+        return self.phase is _HEAD and not self.ground.buffer and waited
 
     def data_received(self, data: bytes) -> None:
         """Octets have arrived."""
@@ -126,6 +143,8 @@ class HTTPConnection(asyncio.Protocol):
             self._tunnel.data_received(data)
         elif phase is Phase.DRAINING:
             self._drain(data)
+        elif phase is Phase.WAITING:
+            self.ground.receive_data(data)
 
     def eof_received(self) -> None:
         """The client sends nothing more. As nginx does, that is taken for its leaving: the transport closes."""
@@ -165,7 +184,7 @@ class HTTPConnection(asyncio.Protocol):
         try:
             event = self.ground.next_event()
         except ProtocolError as error:
-            self._refuse(error)
+            self.refuse(error)
             return
         if event is NEED_DATA:
             # The first octets of a head start its deadline; later ones do not extend it (slowloris).
@@ -178,6 +197,9 @@ class HTTPConnection(asyncio.Protocol):
         self.phase = _EXCHANGE
         self.deadline = NEVER
         self.persistent = server.keep_alive_on
+        if server.limits.requests:
+            self._requests += 1
+            self.persistent = server.keep_alive_on and self._requests < server.limits.requests
         writer = self._writer = StreamWriter(self, event)
         body: StreamReader = EMPTY_BODY
         if event.has_body:
@@ -308,14 +330,10 @@ class HTTPConnection(asyncio.Protocol):
             # The client has reset the connection, and the transport does not know yet.
             self.abort()
 
-    def _refuse(self, error: ProtocolError) -> None:
+    def refuse(self, error: ProtocolError) -> None:
         """Answer octets that never became a request, and end the connection."""
-        server = self.server
-        server.logger.debug("Refused a request of %s: %d %s", self.peername, error.status, error)
-        for notify in server.observers.request_refused:
-            notify(error.status, str(error), self.peername)
         try:
-            self.write(render_refusal(server, self.ground, error))
+            self.write(refuse_request(self.server, self.ground, self.peername, error))
         except ClientDisconnectedError:
             return
         self._linger()
@@ -429,7 +447,7 @@ class HTTPConnection(asyncio.Protocol):
             else:
                 self._watch(now, self.server.limits.body_timeout)
         elif self.ground.buffer.strip(b"\r\n"):
-            self._refuse(HeadTimeout("the head did not arrive in time"))
+            self.refuse(HeadTimeout("the head did not arrive in time"))
         else:
             self.close()
             if self.transport is not None and not self.transport.get_write_buffer_size():

@@ -39,7 +39,6 @@ class ServerView(ServerFacts, Protocol):
     logger: logging.Logger
     debug: bool
     keep_alive_on: bool
-    tcp_keepalive: bool
     handler_cancellation: bool
     auto_decompress: bool
 

@@ -5,6 +5,8 @@ Where an answer is not possible any more, because another one has begun, the con
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from aioweb.protocol.connection import Connection
 from aioweb.protocol.encode import REASONS, encode_fields
 from aioweb.protocol.errors import ProtocolError
@@ -13,6 +15,20 @@ from aioweb.server.contract import ServerView
 from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.stream import BodyError
 from aioweb.server.writer import StreamWriter
+
+
+class HeadTimeout(ProtocolError):
+    """The head of a request did not arrive in time (RFC 9110 section 15.5.9)."""
+
+    status = 408
+
+
+class ServerFull(ProtocolError):
+    """The server has no place for another connection (RFC 9110 section 15.6.4)."""
+
+    status = 503
+    fields: ClassVar = [("Retry-After", "1")]
+    """What the answer says beside its content."""
 
 
 def answer_failure(server: ServerView, head: RequestHead, writer: StreamWriter, error: BaseException) -> None:
@@ -35,8 +51,12 @@ def answer_failure(server: ServerView, head: RequestHead, writer: StreamWriter, 
         pass
 
 
-def render_refusal(server: ServerView, ground: Connection, error: ProtocolError) -> bytes:
-    """The octets that answer what never became a request; the connection closes behind them."""
+def refuse_request(server: ServerView, ground: Connection, peername: Any, error: ProtocolError) -> bytes:
+    """Tell of what never became a request, and return the octets that answer it; behind them the connection closes."""
+    server.logger.debug("Refused a request of %s: %d %s", peername, error.status, error)
+    for notify in server.observers.request_refused:
+        notify(error.status, str(error), peername)
     content_type, page = server.error_page(error.status, str(error), None, None, ())
-    fields = encode_fields([("Content-Type", content_type)]) + server.clock.default_fields
+    own = getattr(error, "fields", ())
+    fields = encode_fields([("Content-Type", content_type), *own]) + server.clock.default_fields
     return ground.send_response(error.status, REASONS[error.status], fields, page, keep_alive=False)

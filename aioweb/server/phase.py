@@ -1,5 +1,6 @@
 """The states of a connection on this floor; the transitions are those of connection.py.
 
+WAITING -> HEAD                         there were too many connections when this one came
 HEAD -> EXCHANGE -> HEAD                a request, its response, the next request
 EXCHANGE -> DRAINING -> HEAD            the handler left content unread: what is not much is read and dropped
 EXCHANGE -> TUNNEL -> LINGERING         the request was answered with 101, and the other protocol has ended
@@ -15,6 +16,7 @@ from enum import Enum
 class Phase(Enum):
     """What a connection waits for."""
 
+    WAITING = "a place among those that are served"
     HEAD = "the head of a request"
     EXCHANGE = "its handler"
     TUNNEL = "its handler, which speaks another protocol with the client"

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import weakref
+import socket
 from typing import Final
 
 from aioweb.log import server_logger
 from aioweb.protocol.encode import encode_fields
 from aioweb.protocol.limits import Limits
 from aioweb.server.access import AsyncAccessLogObserver
+from aioweb.server.admission import Admission, Arrivals, Listener, WhenFull
 from aioweb.server.clock import Clock
 from aioweb.server.connection import HTTPConnection
 from aioweb.server.contract import ClientGone, Handler, cancels
@@ -28,6 +29,8 @@ from aioweb.server.observe import NO_OBSERVERS, Observers
 from aioweb.server.phase import Phase
 
 _DEFAULT_LIMITS = Limits()
+_LAST_ARRIVAL: Final = 60.0
+"""Seconds for which somebody is believed to be on the way in, where handshakes have no deadline."""
 _ARRIVAL: Final = 0.5
 """Seconds that a stop waits for the TLS handshakes that are going on."""
 _CLEANUP: Final = 0.1
@@ -47,6 +50,8 @@ class Server:
         client_gone: what becomes of a handler whose client goes: "cancel" or "finish", which is the default. A request
             may say otherwise.
         handler_cancellation: the same as True or False, as aiohttp names it; `client_gone` wins.
+        when_full: what becomes of connections beyond `Limits.connections`: they "wait", in the backlog as far as the
+            server can tell its listeners, or it is "refuse", with 503.
         auto_decompress: undo the Content-Encoding of requests as their content is read; if False, it is left to the
             handler.
         debug: show tracebacks in error pages. Never in production: they hold secrets.
@@ -68,6 +73,7 @@ class Server:
         tcp_keepalive: bool = True,
         client_gone: ClientGone | None = None,
         handler_cancellation: bool = False,
+        when_full: WhenFull = "wait",
         auto_decompress: bool = True,
         debug: bool = False,
         logger: logging.Logger = server_logger,
@@ -90,16 +96,31 @@ class Server:
         self._error_page = error_page
         self._loop = loop
         self._clock: Clock | None = None
-        # Accepted by the loop, which speaks TLS with them first. The loop tells nobody when a handshake fails.
-        self._arriving: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._arriving = Arrivals(
+            _LAST_ARRIVAL if limits.tls_handshake_timeout is None else limits.tls_handshake_timeout
+        )
         self._connections: set[HTTPConnection] = set()
         self._abandoned: set[HTTPConnection] = set()
         self._empty: asyncio.Future[None] | None = None
+        self.listeners: set[Listener] = set()
+        """What can be told to accept nobody for a while; sites enter themselves."""
+        self._admission: Admission | None = None
+        if limits.connections:
+            self._admission = Admission(
+                limits.connections,
+                when_full,
+                present=self._connections,
+                arriving=self._arriving,
+                listeners=self.listeners,
+                logger=logger,
+            )
 
     def __call__(self) -> HTTPConnection:
         """The protocol of a new connection: what `loop.create_server` calls."""
         connection = HTTPConnection(self)
-        self._arriving.add(connection)
+        self._arriving.add(connection, self.loop.time())
+        if self._admission is not None:
+            self._admission.knock()
         return connection
 
     def __repr__(self) -> str:
@@ -139,8 +160,15 @@ class Server:
         self._arriving.discard(connection)
         self._connections.add(connection)
         self.clock.start()
+        if self.tcp_keepalive and isinstance(connection.peername, tuple) and connection.transport is not None:
+            kernel = connection.transport.get_extra_info("socket")
+            kernel.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for notify in self.observers.connection_opened:
             notify(connection.peername)
+        if self._admission is None:
+            connection.admit()
+        else:
+            self._admission.enter(connection)
 
     def connection_closed(self, connection: HTTPConnection) -> None:
         """A socket is closed; its handler may still run."""
@@ -149,6 +177,8 @@ class Server:
             self._abandoned.add(connection)
         for notify in self.observers.connection_closed:
             notify(connection.peername)
+        if self._admission is not None:
+            self._admission.leave(connection)
         self._check_empty()
 
     def exchange_ended(self, connection: HTTPConnection) -> None:
@@ -191,6 +221,9 @@ class Server:
         """
         self.closing = True
         self.keep_alive_on = False
+        if self._admission is not None:
+            self._admission.open_wide()
+            self._admission = None
         for connection in self.connections:
             connection.stop()
 
@@ -221,7 +254,7 @@ class Server:
 
     async def _wait_arrived(self, timeout: float) -> None:
         end = self.loop.time() + timeout
-        while self._arriving and self.loop.time() < end:
+        while (now := self.loop.time()) < end and self._arriving.count(now):
             await asyncio.sleep(0.01)
 
     async def _wait_empty(self, timeout: float) -> bool:

@@ -144,6 +144,7 @@ class _SocketSite(BaseSite):
         self._factory: Callable[[], asyncio.BaseProtocol]
         self._factory = server if proxy_protocol is False else ProxiedServer(server, proxy_protocol)
         self._sockets: list[socket.socket] = []
+        self._is_full = False
         self._pause: asyncio.TimerHandle | None = None
         self._resuming: asyncio.Task[None] | None = None
         self._told_at = -_QUIET
@@ -160,10 +161,12 @@ class _SocketSite(BaseSite):
     async def _listen(self) -> list[Any]:
         self._sockets = await self._bind()
         try:
-            return await self._listen_at_all()
+            listeners = await self._listen_at_all()
         except BaseException:
             self._close_sockets()
             raise
+        self._server.listeners.add(self)
+        return listeners
 
     async def _listen_at_all(self) -> list[Any]:
         listeners: list[asyncio.Server] = []
@@ -204,17 +207,35 @@ class _SocketSite(BaseSite):
             count = len(self._server.connections)
             self._server.logger.error("%s: %s at %d connections; new clients wait", self.name, error.strerror, count)
 
+    def pause(self) -> None:
+        """Accept nobody until `resume`: who comes waits in the backlog. The server says it when it is full."""
+        self._is_full = True
+        self._look_away()
+        if not isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop):
+            for listener in self._listeners:
+                listener.close()
+
+    def resume(self) -> None:
+        """Accept again."""
+        was_full, self._is_full = self._is_full, False
+        if was_full and self._pause is None and (self._resuming is None or self._resuming.done()):
+            self._look_again()
+
     def _look_again(self) -> None:
         self._pause = None
-        self._resuming = asyncio.get_running_loop().create_task(self._resume())
+        if not self._is_full:
+            self._resuming = asyncio.get_running_loop().create_task(self._resume())
 
     async def _resume(self) -> None:
+        await asyncio.sleep(0)  # who was accepted just before has his transport then
         for listener in self._listeners:
             listener.close()
         try:
             self._listeners = await self._listen_at_all()
         except OSError as error:
             self._wait_for_descriptors(error)
+        if self._is_full:
+            self.pause()
 
     async def _finish(self) -> None:
         waiting = [client for sock in self._sockets for client in self._take(sock)] if os.name == "posix" else []
@@ -224,6 +245,7 @@ class _SocketSite(BaseSite):
 
     async def stop(self) -> None:
         """Accept those who wait already and nobody else; connections live on. Harmless when it does not listen."""
+        self._server.listeners.discard(self)
         if self._resuming is not None:
             await asyncio.wait([self._resuming])
         if self._pause is not None:

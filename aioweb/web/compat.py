@@ -209,6 +209,8 @@ _LIMIT_OF = {
     "keep_alive": "keepalive_timeout",
     "keepalive_timeout": "keepalive_timeout",
     "handler_timeout": "handler_timeout",
+    "max_connections": "connections",
+    "max_requests_per_connection": "requests",
     "timeout": "head_timeout",
     "lingering_time": "lingering_time",
     "max_line_size": "line",
