@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from aioweb.protocol.events import Wait
+from aioweb.protocol.events import BUSY, Wait
 from aioweb.protocol.websocket import Close, Message, Opcode, PerMessageDeflate, Ping, Pong, WebSocketConnection
 from aioweb.protocol.websocket.frames import FINAL, MASKED
 from aioweb.protocol.websocket.mask import mask
@@ -82,6 +82,8 @@ class Client:
             event = self.ground.next_event()
             if not isinstance(event, Wait):
                 return event
+            if event is BUSY:
+                continue
             try:
                 data = await asyncio.wait_for(self.peer.reader.read(65536), PATIENCE)
             except ConnectionResetError:

@@ -119,9 +119,11 @@ class Wait(Enum):
 
     NEED_DATA = "more bytes of the peer are needed"
     PAUSED = "the exchange is not over; start_next_cycle() goes on"
+    BUSY = "much was read that is no event yet; next_event() goes on"
 
 
 NEED_DATA: Final = Wait.NEED_DATA
 PAUSED: Final = Wait.PAUSED
+BUSY: Final = Wait.BUSY
 
 Event = RequestHead | Data | EndOfMessage

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from aioweb.protocol.events import Wait
+from aioweb.protocol.events import NEED_DATA, Wait
 from aioweb.protocol.websocket import (
     Close,
     CloseCode,
@@ -42,6 +42,8 @@ _READ_LIMIT: Final = 65536
 """Bytes of messages that wait for the handler; above it nothing more is read from the socket."""
 _MESSAGE_COST: Final = 128
 """Bytes that a message counts for beside its content: empty messages are not for free."""
+_EVENTS_AT_ONCE: Final = 500
+"""So many frames are looked at before all others have their turn: a flood of pings costs 1 ms of it, not 100."""
 
 
 class WebSocketSession:
@@ -66,6 +68,7 @@ class WebSocketSession:
         "_close_waiter",
         "_due",
         "_ended_timer",
+        "_goes_on",
         "_heard_at",
         "_heartbeat",
         "_held",
@@ -115,6 +118,7 @@ class WebSocketSession:
         self._on_end: Callable[[], None] | None = on_end
         self._incoming: deque[Received] = deque()
         self._held = 0
+        self._goes_on = False
         self._waiter: asyncio.Future[None] | None = None
         self._close_waiter: asyncio.Future[None] | None = None
         self._heard_at = self._clock.now
@@ -140,6 +144,8 @@ class WebSocketSession:
         self._look_again(None if self._heartbeat is None else self._heartbeat.interval)
         if rest:
             self.data_received(rest)
+        if self._writer.stopping:  # since the handshake was accepted: who stops the server did not see us
+            self.stop()
 
     # -- questions -------------------------------------------------------------------------------------------------
 
@@ -194,7 +200,7 @@ class WebSocketSession:
             if not flow.writing_paused:  # else the ping would not arrive in time, and the middle watches the progress
                 wait = heartbeat.pinged(now)
                 self._pinged_at = self._loop.time()
-                self.outbox.put(self.ground.send_ping(PING_DATA))
+                self._put(self.ground.send_ping(PING_DATA))
         self._look_again(wait)
 
     def stop(self) -> None:
@@ -217,10 +223,13 @@ class WebSocketSession:
     # -- receiving -------------------------------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        """Take what the ground has, until the handler has enough to do."""
+        """Take what the ground has, until the handler has enough to do, or others want their turn of the loop."""
         ground = self.ground
         incoming = self._incoming
-        while self._held <= _READ_LIMIT:
+        for _ in range(_EVENTS_AT_ONCE):
+            if self._held > _READ_LIMIT:
+                self._channel.flow.pause_reading()
+                break
             try:
                 event = ground.next_event()
             except WebSocketError as error:
@@ -228,9 +237,12 @@ class WebSocketSession:
                 return
             if type(event) is Message:
                 self._held += len(event.data) + _MESSAGE_COST
-            elif isinstance(event, Wait):
+            elif event is NEED_DATA:
                 if self._channel.flow.reading_paused:
                     self._channel.flow.resume_reading()
+                break
+            elif isinstance(event, Wait):
+                self._go_on_later()
                 break
             elif type(event) is Close:
                 self._peer_closed(event)
@@ -241,9 +253,21 @@ class WebSocketSession:
                 self._held += _MESSAGE_COST
             incoming.append(event)
         else:
-            self._channel.flow.pause_reading()
+            self._go_on_later()
         if incoming:
             self._wake()
+
+    def _go_on_later(self) -> None:
+        """There is more in the ground, for the next turn of the loop."""
+        self._channel.flow.pause_reading()
+        if not self._goes_on:
+            self._goes_on = True
+            self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._goes_on = False
+        if not self.closed:
+            self._pump()
 
     def _answered(self, event: Any) -> bool:
         """A ping or pong that the handler need not see."""
@@ -259,7 +283,7 @@ class WebSocketSession:
     def _pay_pong(self) -> None:
         data, self._owed_pong = self._owed_pong, None
         if data is not None and self.ground.sendable:
-            self.outbox.put(self.ground.send_pong(data))
+            self._put(self.ground.send_pong(data))
 
     def _pong_received(self, data: bytes) -> bool:
         """Tell whether it answers a ping of the heartbeat."""
@@ -293,8 +317,8 @@ class WebSocketSession:
                 if isinstance(event, WebSocketError):
                     self._refuse(event)
                 self._noticed = True
-            if self._held <= _READ_LIMIT // 2 and self._channel.flow.reading_paused:
-                self._pump()
+            if self._channel.flow.reading_paused and self._held <= _READ_LIMIT // 2:
+                self._go_on_later()
             return event
         if self.closed:
             self._noticed = True
@@ -367,7 +391,7 @@ class WebSocketSession:
         if self.closed or self.ground.close_sent is not None:
             return False
         answers = self.ground.close_received
-        self._put_last(self.ground.send_close(code, reason))
+        self._put(self.ground.send_close(code, reason))
         if answers is not None:  # autoclose is off, and the handler has answered the peer's close frame now
             self._leave(answers.code, answers.reason, "peer")
             return True
@@ -378,7 +402,8 @@ class WebSocketSession:
         self._pump()  # what waits in the ground may hold the peer's close frame
         return True
 
-    def _put_last(self, octets: bytes) -> None:
+    def _put(self, octets: bytes) -> None:
+        """Send a frame of our own, if the peer is still there."""
         try:
             self.outbox.put(octets)
         except ClientDisconnectedError:
@@ -392,7 +417,7 @@ class WebSocketSession:
                 self._look_again(self._timeout)
                 self._wake()
                 return
-            self._put_last(self.ground.send_close(close.code))
+            self._put(self.ground.send_close(close.code))
         self._leave(close.code, close.reason, "peer" if ours is None else "server")
 
     def _fail(self, error: WebSocketError) -> None:
@@ -408,7 +433,7 @@ class WebSocketSession:
     def _refuse(self, error: WebSocketError) -> None:
         octets = self.ground.send_close(error.close_code, str(error))
         if octets:
-            self._put_last(octets)
+            self._put(octets)
         self._leave(error.close_code, str(error), "server")
 
     def _give_up(self) -> None:

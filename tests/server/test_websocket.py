@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from aioweb.protocol.websocket import Close, Message, Opcode, WebSocketError
+from aioweb.server.pings import Heartbeat
 from aioweb.server.websocket import WebSocketSession
 from aioweb.server.wsevents import CLOSED, CLOSING
 from tests.server.websocket_wire import Reader, WebSocketWire, forever, read_all
-from tests.wsclient import BINARY, TEXT, close_frame, frame
+from tests.wsclient import BINARY, CONTINUATION, PING, PONG, TEXT, close_frame, frame
 
 
 class Plodder:
@@ -74,6 +75,70 @@ async def test_a_handler_that_does_not_receive_pauses_its_client_and_resumes_it(
         plodder.turns.release()
     await wire.settle()
     assert plodder.events[-1] is CLOSED
+    await wire.end_server()
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        frame(PING) * 40_000,
+        frame(PONG) * 40_000,
+        frame(TEXT) * 40_000,
+        frame(TEXT, b"", final=False) + frame(CONTINUATION, b"", final=False) * 40_000,
+    ],
+    ids=["pings", "pongs", "empty messages", "empty fragments"],
+)
+async def test_others_have_their_turns_among_frames_without_number(octets: bytes) -> None:
+    loop, turns, read = asyncio.get_running_loop(), 0, [0]
+
+    async def play(session: WebSocketSession) -> None:
+        while isinstance(await session.receive(None), Message):
+            read[0] += 1
+
+    def count() -> None:
+        nonlocal turns, tick
+        turns += 1
+        tick = loop.call_soon(count)
+
+    wire = WebSocketWire(play)
+    await wire.open()
+    tick = loop.call_soon(count)
+    wire.send(octets)
+    assert not wire.transport.reading
+    while not wire.transport.reading:
+        await asyncio.sleep(0)
+    tick.cancel()
+    assert turns > 40, "500 frames in each at most"
+    await wire.settle()
+    assert read[0] in (0, 40_000)
+    await wire.ask(close_frame(4000) if octets[0] & 0x80 else frame(CONTINUATION) + close_frame(4000))
+    assert wire.got()[-1] == 4000
+    await wire.end_server()
+
+
+async def test_nothing_is_lost_of_what_came_before_the_end() -> None:
+    reader = Reader()
+    wire = WebSocketWire(reader)
+    await wire.open()
+    wire.send(frame(TEXT, b"x") * 5_000)
+    while not wire.transport.reading:
+        await asyncio.sleep(0)
+    wire.end()
+    await wire.settle()
+    assert len(reader.events) == 5_000 + 1
+    await wire.end_server()
+
+
+async def test_a_ping_whose_answer_the_socket_refuses_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    wire = WebSocketWire(forever, heartbeat=Heartbeat(1.0))
+    await wire.open()
+    wire.connection.flow.lost = True  # the transport knows, and the loop has not told yet
+    wire.connection.data_received(frame(PING, b"?"))
+    await wire.pass_time(3)
+    wire.transport.lose()
+    await wire.settle()
+    assert [record for record in caplog.records if record.levelname in ("ERROR", "WARNING")] == []
+    wire.connection.kill()
     await wire.end_server()
 
 

@@ -1,7 +1,7 @@
 """One WebSocket connection after its handshake, without I/O: octets in, events out; messages in, octets out.
 
     connection.receive_data(data)      what came from the socket
-    connection.next_event()            Message, Ping, Pong, Close, or NEED_DATA
+    connection.next_event()            Message, Ping, Pong, Close, or NEED_DATA, or BUSY after many fragments
     connection.receive_eof()           the socket ended
     connection.send_text(...)          octets to write; send_binary, send_fragment, send_prepared, send_ping, send_pong,
                                        send_close likewise
@@ -19,10 +19,9 @@ compressed in a thread, if nothing but pings, pongs and a close is sent meanwhil
 from __future__ import annotations
 
 import os
-from codecs import utf_8_decode
 from typing import Final
 
-from aioweb.protocol.events import NEED_DATA, Wait
+from aioweb.protocol.events import BUSY, NEED_DATA, Wait
 from aioweb.protocol.websocket.deflate import PerMessageDeflate
 from aioweb.protocol.websocket.frames import (
     COMPRESSED,
@@ -43,6 +42,7 @@ from aioweb.protocol.websocket.messages import (
     PreparedMessage,
     State,
     as_octets,
+    count_characters,
     not_text,
     read_close,
     write_close,
@@ -59,6 +59,8 @@ _PONG: Final = int(Opcode.PONG)
 _TEXT_FRAME: Final = FINAL | int(Opcode.TEXT)
 _BINARY_FRAME: Final = FINAL | int(Opcode.BINARY)
 _WHOLE_FRAMES: Final = (_TEXT_FRAME, _BINARY_FRAME)
+
+_FRAGMENTS_AT_ONCE: Final = 500
 
 MAX_MSG_SIZE: Final = 4 * 1024**2
 """A message is at most so long, bytes. aiohttp 4 MiB, websockets 1, tornado 10, uvicorn 16."""
@@ -161,6 +163,8 @@ class WebSocketConnection:
     def next_event(self) -> Message | Ping | Pong | Close | Wait:
         """Return the next event; NEED_DATA when more octets are needed, and always when nothing can follow.
 
+        BUSY after some hundred fragments that are no message yet: call it again, when others had their turn.
+
         Raises WebSocketError, and nothing else, if the peer breaks the protocol; and the same error again ever after.
         Then send `send_close(error.close_code, str(error))`, and close the socket.
         """
@@ -204,7 +208,7 @@ class WebSocketConnection:
             raise self._fail(error) from None
 
     def _next_event(self) -> Message | Ping | Pong | Close | Wait:
-        while True:
+        for _ in range(_FRAGMENTS_AT_ONCE):
             if self._frame_left is None:
                 head = read_frame_head(self._buffer, self._at, self._masked)
                 if head is None:
@@ -222,6 +226,7 @@ class WebSocketConnection:
             event = self._continue()
             if event is not None:
                 return event
+        return BUSY
 
     def _check_place(self, first: int, length: int) -> None:
         """Does a data frame belong here, and is there room for it? Asked again until its head has arrived."""
@@ -278,7 +283,7 @@ class WebSocketConnection:
         if final:
             return self._finish(self._payload)
         if self._opcode is TEXT:
-            self._check_text()
+            self._checked += count_characters(self._payload[self._checked :])
         return None
 
     def _skip(self, left: int) -> Wait | None:
@@ -292,17 +297,6 @@ class WebSocketConnection:
         if self._final:
             self._opcode = None
         return None
-
-    def _check_text(self) -> None:
-        """Fail at the first octet that no text can have here, though the rest has not arrived."""
-        try:
-            self._checked += utf_8_decode(self._payload[self._checked :], "strict", False)[1]
-        except UnicodeDecodeError as error:
-            raise not_text(error) from None
-        # Python waits for a third octet before it refuses a surrogate.
-        rest = self._payload[self._checked :]
-        if rest[:1] == b"\xed" and rest[1:2] >= b"\xa0":
-            raise WebSocketError(CloseCode.INVALID_TEXT, "text is not UTF-8: a surrogate")
 
     def _finish(self, payload: bytes | bytearray) -> Message:
         opcode = self._opcode

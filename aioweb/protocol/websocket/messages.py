@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import utf_8_decode
 from enum import Enum
 
 import attrs
@@ -110,6 +111,21 @@ def not_text(error: UnicodeDecodeError) -> WebSocketError:
     """What becomes of text that is no UTF-8 (RFC 6455 section 8.1)."""
     octet = error.object[error.start]
     return WebSocketError(CloseCode.INVALID_TEXT, f"text is not UTF-8: {error.reason} at 0x{octet:02x}")
+
+
+def count_characters(octets: bytes | bytearray) -> int:
+    """How many of these octets of a text are whole characters; behind them one may have begun.
+
+    Raises WebSocketError at the first octet that no text can have here, though the rest of it has not arrived.
+    """
+    try:
+        size = utf_8_decode(octets, "strict", False)[1]
+    except UnicodeDecodeError as error:
+        raise not_text(error) from None
+    # Python waits for a third octet before it refuses a surrogate.
+    if octets[size : size + 1] == b"\xed" and octets[size + 1 : size + 2] >= b"\xa0":
+        raise WebSocketError(CloseCode.INVALID_TEXT, "text is not UTF-8: a surrogate")
+    return size
 
 
 def read_close(payload: bytes) -> Close:

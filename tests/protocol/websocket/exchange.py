@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from aioweb.protocol.events import NEED_DATA
+from aioweb.protocol.events import BUSY, NEED_DATA
 from aioweb.protocol.websocket.connection import WebSocketConnection
 from aioweb.protocol.websocket.frames import WebSocketError
 from aioweb.protocol.websocket.messages import Close, Event, State
@@ -92,7 +92,8 @@ def take(connection: WebSocketConnection, outcome: Outcome) -> None:
     failure = None
     try:
         while (event := connection.next_event()) is not NEED_DATA:
-            outcome.events.append(event)
+            if event is not BUSY:
+                outcome.events.append(event)
     except WebSocketError as error:
         failure = error
     if failure is not None:

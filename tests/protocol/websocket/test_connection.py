@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aioweb.protocol.events import NEED_DATA, Wait
+from aioweb.protocol.events import BUSY, NEED_DATA, Wait
 from aioweb.protocol.websocket.connection import WebSocketConnection
 from aioweb.protocol.websocket.deflate import PerMessageDeflate
 from aioweb.protocol.websocket.frames import Opcode, WebSocketError
@@ -83,6 +83,17 @@ def test_a_character_may_be_cut_by_fragments():
     octets = "κόσμε😀".encode()
     frames = [more(octets[i : i + 1]) for i in range(len(octets))]
     assert observe(text("", False) + b"".join(frames) + more("", True)).data == ["κόσμε😀"]
+
+
+def test_others_have_their_turn_among_fragments_without_number():
+    connection = WebSocketConnection()
+    connection.receive_data(text("<", False) + more("x") * 2000 + more(">", True))
+    events = []
+    while (event := connection.next_event()) is not NEED_DATA:
+        events.append(event)
+    assert len(events) > 3
+    assert set(events[:-1]) == {BUSY}
+    assert events[-1] == Message(Opcode.TEXT, "<" + "x" * 2000 + ">")
 
 
 def test_empty_fragments_cost_nothing_and_are_no_message():
