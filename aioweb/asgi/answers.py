@@ -37,6 +37,8 @@ class Answer:
         """The response; None before its head was sent."""
         self.complete = asyncio.Event()
         """Set when all of it was sent."""
+        self.is_gone = False
+        """The application was told, by an exception, that the client is gone."""
 
     async def send(self, message: Message) -> None:
         """Take a message, and wait as long as the client is slow. What comes after the end is ignored.
@@ -51,7 +53,11 @@ class Answer:
         elif self._head is None:
             raise RuntimeError(f"{self._prefix}.start must come before {kind!r}")
         elif kind == f"{self._prefix}.body":
-            await self._write(bytes(message.get("body", b"")), more=bool(message.get("more_body", False)))
+            try:
+                await self._write(bytes(message.get("body", b"")), more=bool(message.get("more_body", False)))
+            except web.ClientDisconnectedError:
+                self.is_gone = True
+                raise
         elif kind == f"{self._prefix}.trailers" and self._wants_trailers and self.response is not None:
             self.response.trailers.extend(decode_headers(message["headers"]))
             if not message.get("more_trailers", False):
@@ -134,7 +140,7 @@ async def answer_http(app: ASGIApplication, scope: Scope, request: web.Request, 
     except Exception as error:
         if asked.failure is not None:
             raise asked.failure from error
-        if asked.is_gone:
+        if asked.is_gone or answer.is_gone:
             raise web.ClientDisconnectedError("the client is gone, and the application was told") from error
         raise
     if answer.response is not None and answer.complete.is_set():

@@ -75,7 +75,11 @@ class Socket:
         """
         kind = message["type"]
         if self._ws is not None:
-            await self._send_open(self._ws, kind, message)
+            try:
+                await self._send_open(self._ws, kind, message)
+            except web.WebSocketClosed:
+                self.is_gone = True
+                raise
         elif kind.startswith(_DENIAL):
             await self._denial.send(message)
             self._decided.set()

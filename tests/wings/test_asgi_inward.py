@@ -453,7 +453,7 @@ async def test_an_application_is_told_that_its_client_is_gone(
                     await send({"type": "http.response.body", "body": bytes(1000), "more_body": True})
             except OSError as error:
                 told.set_result(error)
-                raise
+                raise LookupError("what frameworks raise") from error
         told.set_result(await receive())
         if how == "raises":
             raise ZeroDivisionError("in consequence")
