@@ -31,7 +31,7 @@ SILENT = {"text", "html", "http", "json", "toml", "ini", "nginx", "css", "sql", 
 FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,}|~{3,}|:{3,})(?P<language>[^\n`]*)$")
 NO_RUN = re.compile(r"^\s*<!-- no-run:(?P<reason>.*?)-->\s*$")
 SERVES = re.compile(r"^(?!\s*#).*\brun_app\(", re.MULTILINE)
-PROGRAMS = {"curl", "git", "cd", "wrk", "source", "gunicorn"}
+PROGRAMS = {"curl", "git", "cd", "wrk", "source", "gunicorn", "uvicorn", "hypercorn", "granian"}
 
 
 @attrs.frozen
