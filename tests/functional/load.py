@@ -61,8 +61,9 @@ class Load:
             assert head.startswith(b"HTTP/1.1 200 "), head
             assert await reader.readexactly(5) == b"hello"
             self.answers += 1
-            self.pids.add(int(head.partition(b"\r\nPid: ")[2].partition(b"\r\n")[0]))
-            if b"\r\nConnection: close\r\n" in head:
+            fields = head.lower()  # a proxy may write the names so
+            self.pids.add(int(fields.partition(b"\r\npid: ")[2].partition(b"\r\n")[0]))
+            if b"\r\nconnection: close\r\n" in fields:
                 return
 
     async def more(self, count: int = 200) -> None:
