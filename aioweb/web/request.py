@@ -411,10 +411,15 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
             "client_max_size": client_max_size,
             "client_max_fields": client_max_fields,
         }
+        told = {name: value for name, value in given.items() if value is not _SAME}
+        if head.authority and head.authority != self.head.authority:
+            told.setdefault("host", head.authority)
         clone = copy(self)
         clone.head = head
-        clone._given = {**self._given, **{name: value for name, value in given.items() if value is not _SAME}}
-        clone._known = clone._form = None
+        clone._given = {**self._given, **told}
+        # What trusted proxies have told stays, whatever becomes of their fields.
+        clone._known = None if self.proxies is None else {"_behind": self._behind}
+        clone._form = None
         clone._state = None if self._state is None else dict(self._state)
         return clone
 

@@ -256,6 +256,14 @@ def test_a_clone_is_what_it_was_told() -> None:
     assert facts(clone) == ("198.51.100.1", "http", False, "b", "http://b/path?q=1")
 
 
+def test_a_clone_without_the_fields_is_still_of_the_same_client() -> None:
+    request = make(*TOLD)
+    assert facts(request.clone(headers={"Host": "inside:8080"})) == facts(request)
+    assert facts(request.clone(rel_url="/path?q=1")) == facts(request)
+    for clone in request.clone(headers={"Host": "b"}), request.clone(rel_url="http://b/path?q=1"):
+        assert facts(clone) == ("192.0.2.1", "https", True, "b", "https://b/path?q=1")
+
+
 async def test_forwarded_takes_trusted_proxies_only() -> None:
     with pytest.raises(TypeError, match=r"forwarded takes web.TrustedProxies\(...\), not '10.0.0.0/8'"):
         web.Application().make_handler(forwarded="10.0.0.0/8")
