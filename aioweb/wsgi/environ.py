@@ -80,7 +80,7 @@ def make_environ(
     Args:
         request: what is asked.
         depth: how many segments of its path are the place of the application.
-        script_name: what stands before the path for the client, and was taken away by a proxy.
+        script_name: what stands before the path for the client, and was taken away by a proxy that does not tell so.
         content: becomes `wsgi.input`.
         length: of the content in bytes, None if it is not known.
     """
@@ -88,7 +88,7 @@ def make_environ(
     place, path = split_path(head.path, depth)
     environ: Environ = {
         "REQUEST_METHOD": head.method,
-        "SCRIPT_NAME": disguise(script_name) + place,
+        "SCRIPT_NAME": disguise(script_name) + _decode(request.root_path) + place,
         "PATH_INFO": path,
         "QUERY_STRING": head.query,
         "REQUEST_URI": head.target,

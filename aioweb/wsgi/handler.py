@@ -32,7 +32,8 @@ class WSGIHandler:
         readpayload: collect the content of a request before a thread is taken, up to `client_max_size` (then 413), so
             that its length is known, a slow upload keeps no thread, and `wsgi.input` never waits. If False, the
             application reads what the client sends as it comes.
-        script_name: in front of SCRIPT_NAME, for a proxy that takes a part of the path away.
+        script_name: in front of SCRIPT_NAME, for a proxy that takes a part of the path away; one that is trusted and
+            sends X-Forwarded-Prefix needs none.
         logger: where failures go that no answer tells of.
 
     Raises TypeError for what is no application, ValueError for less than one thread, or less than none that wait.

@@ -217,6 +217,17 @@ async def test_who_has_gone_while_waiting_is_not_served(serve) -> None:
     assert gate.calls == 2
 
 
+async def test_a_route_with_a_timeout_answers_though_the_thread_is_late(serve) -> None:
+    gate = Gate()
+    app = web.Application()
+    with app.router.prefix("/shop", timeout=0.1, timeout_status=504) as group:
+        group.add_route("*", "/{path:.*}", wsgi.WSGIHandler(gate))
+    address = await serve(app)
+    assert (await address.request("GET", "/shop/items")).status == 504
+    gate.opened.set()
+    assert (await address.request("GET", "/shop/items")).body == b"through"
+
+
 # -- the stop ----------------------------------------------------------------------------------------------------------
 
 

@@ -79,6 +79,23 @@ async def test_prefixes_of_outer_applications_come_first(serve) -> None:
     assert repr(handler).startswith("<WSGIHandler <function show")
 
 
+async def test_what_a_trusted_proxy_tells_is_believed(serve) -> None:
+    app = web.Application()
+    wsgi.mount(app, "/shop", show)
+    told = {"Prefix": "/caf%C3%A9", "Proto": "https", "Host": "example.org", "For": "203.0.113.9"}
+    fields = [f"X-Forwarded-{name}: {value}" for name, value in told.items()]
+    proxies = web.TrustedProxies("127.0.0.1", fields=[f"X-Forwarded-{name}" for name in told])
+    for trusted, expected in (
+        (proxies, ("/caf\xc3\xa9/shop", "https", "example.org", "203.0.113.9")),
+        (None, ("/shop", "http", "localhost", "127.0.0.1")),
+    ):
+        address = await serve(app, forwarded=trusted)
+        environ = json.loads((await address.request("GET", "/shop/a", *fields)).body)
+        names = ("SCRIPT_NAME", "wsgi.url_scheme", "HTTP_HOST", "REMOTE_ADDR")
+        assert tuple(environ[name] for name in names) == expected
+        assert environ["PATH_INFO"] == "/a"
+
+
 async def test_it_is_a_handler_of_a_route_or_a_server_as_well(serve) -> None:
     app = web.Application()
     app.router.add_get("/one", wsgi.WSGIHandler(show))
