@@ -68,7 +68,7 @@ class AbstractAccessLogger(ABC):
         Args:
             status: the answer.
             reason: one sentence.
-            peername: (host, port), a path (unix), or None.
+            peername: (host, port); for Unix sockets a path, mostly ""; or None.
         """
 
 

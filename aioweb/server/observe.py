@@ -79,7 +79,7 @@ class Observer:
         Args:
             status: the 4xx or 5xx that answers.
             reason: one sentence, without the client's control characters.
-            peername: (host, port), a path (unix), or None.
+            peername: (host, port); for Unix sockets a path, mostly ""; or None.
         """
 
     def connection_opened(self, peername: Any) -> None:
