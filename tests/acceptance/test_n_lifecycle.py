@@ -1,11 +1,10 @@
-"""FEATURES section N: life of an application, typed state, cancellation, contexts, access loggers, tuning."""
+"""FEATURES section N: life of an application, typed state, cancellation, contexts, tuning."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import contextvars
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -374,53 +373,6 @@ async def test_n21_handlers_see_the_context_of_the_start_and_keep_their_changes(
     writer.close()
     await writer.wait_closed()
     await runner.cleanup()
-
-
-# -- N22: access loggers of your own -----------------------------------------------------------------------------------
-
-
-class Lines(web.AbstractAccessLogger):
-    """Keeps its lines in a list named like its format."""
-
-    kept: list[tuple[Any, ...]] = []
-
-    def log(self, request: Any, response: Any, time: float) -> None:
-        assert time >= 0
-        self.kept.append((self.log_format, request.path, response.status))
-
-
-class AsyncLines(web.AbstractAsyncAccessLogger):
-    kept: list[tuple[Any, ...]] = []
-
-    async def log(self, request: Any, response: Any, time: float) -> None:
-        await asyncio.sleep(0)
-        self.kept.append((self.log_format, request.path, response.status))
-
-
-class Silent(Lines):
-    enabled = False
-
-
-@pytest.mark.parametrize("kind", [Lines, AsyncLines])
-async def test_n22_an_access_logger_of_your_own_has_one_line_per_request(serve, kind: Any) -> None:
-    kind.kept = []
-    address = await serve(app_of(hello), access_log_class=kind, access_log_format="mine")
-    await address.request("GET", "/")
-    await address.request("GET", "/missing")
-    assert kind.kept == [("mine", "/", 200), ("mine", "/missing", 404)]
-
-
-async def test_n22_one_that_is_not_enabled_is_not_called(serve) -> None:
-    Lines.kept = []
-    address = await serve(app_of(hello), access_log_class=Silent)
-    assert not address.server.observers.timed
-    await address.request("GET", "/")
-    assert Lines.kept == []
-
-
-async def test_n22_what_makes_no_access_logger_is_refused() -> None:
-    with pytest.raises(TypeError, match="AbstractAccessLogger"):
-        app_of(hello).make_handler(access_log_class=logging.LoggerAdapter)
 
 
 # -- N24: tuning -------------------------------------------------------------------------------------------------------
