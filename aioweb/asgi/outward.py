@@ -73,8 +73,8 @@ class _Served:
         try:
             await receive()  # lifespan.shutdown
         finally:
-            self._runner = None
             failure = await _clean_up(runner)
+            self._runner = None
         if failure is None:
             await send({"type": "lifespan.shutdown.complete"})
         else:
@@ -98,9 +98,9 @@ class _Served:
                 web_logger.warning("The ASGI server runs no lifespan: the application starts now, and nothing ends it")
                 self._starting = asyncio.ensure_future(self._start())
             await asyncio.shield(self._starting)
-        assert self._runner is not None, "it was started"
-        server = self._runner.server
-        assert server is not None, "setup() has made it"
+        server = self._runner.server if self._runner is not None else None
+        if server is None:
+            raise RuntimeError("the application has ended, and the ASGI server still has a request for it")
         return server
 
 

@@ -199,7 +199,8 @@ class ResponseReader:
             self._to_come = int(said[b"content-length"])
         elif not self._is_chunked:
             self._to_come = None
-        self.headers = [pair for pair in fields if pair[0] not in _OF_THE_SERVER]
+        left_out = _OF_THE_SERVER if self._has_trailers else _OF_THE_SERVER | {b"trailer"}
+        self.headers = [pair for pair in fields if pair[0] not in left_out]
 
     def _read_content(self) -> list[Message]:
         if self.complete:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from aioweb import asgi, web
+from aioweb import web
 from tests.wings.asgi_server import GONE, HTTP, REQUEST, Call, call, content_of
 from tests.wings.asgi_table import Table
 
@@ -294,6 +295,21 @@ async def test_trailers_are_sent_where_the_server_takes_them(served: Any, offere
     assert sent[0].get("trailers", False) is offered
     last = {"type": "http.response.trailers", "headers": [(b"x-sum", b"6")], "more_trailers": False}
     assert (sent[-1] == last) is offered
+    assert ((b"trailer", b"X-Sum") in sent[0]["headers"]) is offered
+
+
+async def test_a_file_and_a_range_of_it(served: Any, tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_bytes(bytes(range(256)) * 4000)
+
+    async def handler(request: web.Request) -> web.FileResponse:
+        return web.FileResponse(path)
+
+    asgi_app = await served(handler)
+    assert content_of(await call(asgi_app, HTTP, REQUEST)) == path.read_bytes()
+    headers = [*HTTP["headers"], (b"range", b"bytes=1-3")]
+    sent = await call(asgi_app, {**HTTP, "headers": headers}, REQUEST)
+    assert (sent[0]["status"], content_of(sent)) == (206, b"\1\2\3")
 
 
 async def test_a_slow_client_makes_the_handler_wait(served: Any) -> None:
@@ -363,23 +379,6 @@ async def test_the_call_ends_when_the_handler_does(served: Any) -> None:
     assert done == [True]
 
 
-async def test_context_variables_of_what_is_outside_are_seen(served: Any) -> None:
-    import contextvars
-
-    variable = contextvars.ContextVar("variable", default="inside")
-
-    async def handler(request: web.Request) -> web.Response:
-        return web.Response(text=variable.get())
-
-    asgi_app = await served(handler)
-
-    async def middleware(scope: Any, receive: Any, send: Any) -> None:
-        variable.set("outside")
-        await asgi_app(scope, receive, send)
-
-    assert content_of(await call(middleware, HTTP, REQUEST)) == b"outside"
-
-
 # -- the client goes ---------------------------------------------------------------------------------------------------
 
 
@@ -429,6 +428,23 @@ async def test_an_upload_that_ends_too_early_is_no_whole_one(served: Any) -> Non
     assert isinstance(seen[0], web.BodyInterrupted)
 
 
+async def test_a_call_that_is_cancelled_has_no_client_any_more(served: Any) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        begun.set()
+        assert await request.disconnected()
+        ended.set()
+        return web.Response()
+
+    get = await Call(await served(handler), HTTP, REQUEST).__aenter__()
+    await begun.wait()
+    get.task.cancel()
+    await asyncio.wait([get.task])
+    assert get.task.cancelled()
+    await asyncio.wait_for(ended.wait(), 10)
+
+
 async def test_a_send_that_raises_oserror_tells_it_too(served: Any) -> None:
     async def fail(message: dict[str, Any]) -> None:
         raise BrokenPipeError
@@ -466,15 +482,6 @@ async def test_a_server_that_breaks_its_own_protocol_hears_of_it(served: Any) ->
 
     with pytest.raises((KeyError, ConnectionAbortedError)):
         await asgi_app(HTTP, receive, send)
-
-
-async def test_what_nobody_speaks_is_refused(served: Any) -> None:
-    with pytest.raises(ValueError, match="'udp'"):
-        await call(await served(lambda request: None), {"type": "udp"})
-    with pytest.raises(TypeError, match="to_asgi"):
-        asgi.to_asgi(5)  # type: ignore[arg-type]
-    with pytest.raises(TypeError):
-        asgi.to_asgi(web.Application())({"type": "http"})  # type: ignore[call-arg]  # the two calls of ASGI 2
 
 
 def test_every_row_of_the_specification_is_tested() -> None:

@@ -307,5 +307,31 @@ async def test_without_a_lifespan_the_first_request_starts_it(caplog: pytest.Log
     await app.cleanup()
 
 
+async def test_what_nobody_speaks_is_refused(served: Any) -> None:
+    with pytest.raises(ValueError, match="'udp'"):
+        await call(await served(lambda request: None), {"type": "udp"})
+    with pytest.raises(TypeError, match="to_asgi"):
+        asgi.to_asgi(5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        asgi.to_asgi(web.Application())({"type": "http"})  # type: ignore[call-arg]  # the two calls of ASGI 2
+
+
+async def test_context_variables_of_what_is_outside_are_seen(served: Any) -> None:
+    import contextvars
+
+    variable = contextvars.ContextVar("variable", default="inside")
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(text=variable.get())
+
+    asgi_app = await served(handler)
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        variable.set("outside")
+        await asgi_app(scope, receive, send)
+
+    assert content_of(await call(middleware, HTTP, REQUEST)) == b"outside"
+
+
 def test_every_row_of_the_specification_is_tested() -> None:
     assert spec.left == set()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import attrs
+import httpx
 import pytest
 
 from aioweb.testing import unused_port
 from tests.conftest import Address
-from tests.functional.processes import Program, running
+from tests.functional.processes import Program, running, wait_until
 from tests.wsclient import FIELDS, open_websocket
 
 PATIENCE = 20
@@ -35,9 +37,10 @@ class Kind:
         return running("-m", *command, *self.root, f"tests.wings.asgi_served:{app}")
 
 
+HYPERCORN = Kind("hypercorn", ("hypercorn", "-b", "127.0.0.1:{port}"), ("--root-path", "/root"), "Running on http")
 KINDS = [
     Kind("uvicorn", ("uvicorn", "--port", "{port}"), ("--root-path", "/root"), "Uvicorn running on"),
-    Kind("hypercorn", ("hypercorn", "-b", "127.0.0.1:{port}"), ("--root-path", "/root"), "Running on http"),
+    HYPERCORN,
     Kind("granian", ("granian", "--interface", "asgi", "--port", "{port}"), (), "Started worker-1"),
 ]
 
@@ -49,9 +52,15 @@ def server(request: pytest.FixtureRequest) -> Iterator[tuple[Kind, Program, int]
     port = unused_port()
     with kind.start("app", port) as program:
         program.wait_for(kind.ready)
+        wait_until(lambda: is_open(port))  # granian says so a little too early
         yield kind, program, port
         program.end()
         assert program.output.count("context up") == program.output.count("context down") == 1, program.output
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -154,6 +163,23 @@ async def test_websockets(server: Any, address: Address) -> None:
     await leaving.close(3002, "leaving")
     # hypercorn tells that it was closed, and never how.
     await asyncio.to_thread(program.wait_for, r"closed: 1006" if kind.name == "hypercorn" else r"closed: 3002")
+
+
+@pytest.mark.parametrize("server", [HYPERCORN], indirect=True, ids=["hypercorn"], scope="module")
+async def test_http2(address: Address) -> None:
+    """The others speak it with TLS only."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"abc"
+        yield b"def"
+
+    async with httpx.AsyncClient(http1=False, http2=True, base_url=address.url, timeout=PATIENCE) as client:
+        answer = await client.get("/show?a=1")
+        assert (answer.http_version, answer.json()["url"]) == ("HTTP/2", f"{address.url}/root/show?a=1")
+        assert (await client.post("/echo", content=pieces())).content == b"abcdef"
+        assert (await client.post("/collect", content=b"abc")).content == b"abc"
+        with pytest.raises(httpx.HTTPError):
+            await client.get("/cut", timeout=0.5)  # hypercorn leaves the stream open, and closes what is idle
 
 
 async def test_a_handshake_may_be_refused(server: Any, address: Address) -> None:
