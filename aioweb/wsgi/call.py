@@ -192,6 +192,7 @@ class Call:
         except BaseException as error:  # SystemExit would end the server
             self._error = RuntimeError(f"the WSGI application has raised {error!r}")
             self._error.__cause__ = error
+        self._environ = {}  # it holds the content, which holds this
         try:
             self._loop.call_soon_threadsafe(self._take, None)
         except RuntimeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -226,6 +227,25 @@ async def test_a_route_with_a_timeout_answers_though_the_thread_is_late(serve) -
     assert (await address.request("GET", "/shop/items")).status == 504
     gate.opened.set()
     assert (await address.request("GET", "/shop/items")).body == b"through"
+
+
+@pytest.mark.parametrize("body", [b"", b"content"])
+async def test_a_call_leaves_no_garbage(serve, body: bytes) -> None:
+    peer = await (await serve(mounted(answering([b"x"])))).connect()
+
+    async def ask_often() -> None:
+        for _ in range(10):
+            assert (await peer.request("POST", "/", body=body)).body == b"x"
+
+    await ask_often()
+    gc.collect()
+    gc.disable()
+    try:
+        await ask_often()
+        left = [type(found).__name__ for found in gc.get_objects() if type(found).__name__ in ("Call", "Request")]
+    finally:
+        gc.enable()
+    assert len(left) <= 2
 
 
 # -- the stop ----------------------------------------------------------------------------------------------------------
