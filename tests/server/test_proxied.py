@@ -155,3 +155,11 @@ async def test_what_names_no_peers_is_an_error() -> None:
     for trusted, error in ("10.0.0.0/8", TypeError), ([], ValueError), (1, TypeError):
         with pytest.raises(error):
             ProxiedServer(server, trusted)
+
+
+async def test_the_pauses_of_its_transport_go_on_to_the_connection(proxied: Proxied) -> None:
+    (connection,) = proxied.server.connections
+    proxied.transport.protocol.pause_writing()
+    assert connection.flow.writing_paused
+    proxied.transport.protocol.resume_writing()
+    assert not connection.flow.writing_paused
