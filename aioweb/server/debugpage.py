@@ -37,12 +37,14 @@ details.own > summary { background: var(--soft); font-weight: 600; }
 .source span b { display: inline-block; width: 3.5em; opacity: .5; font-weight: normal; }
 .source span.at { background: var(--strong); box-shadow: inset 3px 0 var(--mark); }
 table { border-collapse: collapse; width: 100%; }
+details details { margin: .4rem .7rem; }
 details table { border-top: 1px solid var(--line); }
 td { border-bottom: 1px solid var(--soft); padding: .15rem .7rem; vertical-align: top; overflow-wrap: anywhere; }
 td:first-child { width: 14rem; opacity: .75; }
 .relation, footer { opacity: .7; margin-top: 2rem; }
 """
 
+_MANY: Final = 3
 _BELOW: Final = {"cause": "It was caused by", "context": "It was raised while this was handled:"}
 _ABOVE: Final = {"cause": "This was the cause of:", "context": "While this was handled, there came:"}
 
@@ -72,14 +74,33 @@ def _failure_as_html(failure: Failure) -> Iterable[str]:
     for note in failure.notes:
         yield f"<p>{escape(note)}</p>"
     opened = _frame_of_interest(failure.frames)
+    of_libraries: list[str] = []
     for number, frame in enumerate(failure.frames):
+        call = _frame_as_html(frame, frame is opened)
         if failure.left_out and number == len(failure.frames) // 4:
-            yield f"<p>... {failure.left_out} calls are left out ...</p>"
-        own, open_ = ' class="own"' if frame.is_application else "", " open" if frame is opened else ""
-        where = f'<span class="where">{escape(frame.file)}:{frame.line}</span>'
-        source = f'<pre class="source">{_lines(frame)}</pre>' if frame.source else ""
-        variables = _table(frame.variables) if frame.variables else ""
-        yield f"<details{own}{open_}><summary>{escape(frame.function)} {where}</summary>{source}{variables}</details>"
+            call = f"<p>... {failure.left_out} calls are left out ...</p>{call}"
+        if frame.is_application or frame is opened:
+            yield from _fold(of_libraries)
+            of_libraries = []
+            yield call
+        else:
+            of_libraries.append(call)
+    yield from _fold(of_libraries)
+
+
+def _fold(calls: list[str]) -> list[str]:
+    """Calls of libraries, one within the other: many of them take one line."""
+    if len(calls) < _MANY:
+        return calls
+    return [f"<details><summary>{len(calls)} calls in libraries</summary>{''.join(calls)}</details>"]
+
+
+def _frame_as_html(frame: Frame, is_open: bool) -> str:
+    own, open_ = ' class="own"' if frame.is_application else "", " open" if is_open else ""
+    where = f'<span class="where">{escape(frame.file)}:{frame.line}</span>'
+    source = f'<pre class="source">{_lines(frame)}</pre>' if frame.source else ""
+    variables = _table(frame.variables) if frame.variables else ""
+    return f"<details{own}{open_}><summary>{escape(frame.function)} {where}</summary>{source}{variables}</details>"
 
 
 def _lines(frame: Frame) -> str:

@@ -38,6 +38,14 @@ def test_the_innermost_frame_of_the_application_is_open() -> None:
     assert "<details" not in render_html("500", [failure("")], [])
 
 
+def test_many_calls_of_libraries_are_folded_into_one_line() -> None:
+    page = render_html("500", [failure("", *[LIBRARY] * 3, OWN, LIBRARY, INNER, OWN, *[INNER] * 4)], [])
+    calls = re.findall(r"<summary>([\w ]+?)(?: <|<|&)", page)
+    few, many = ["library", "inner"], ["4 calls in libraries", *["inner"] * 4]
+    assert calls == ["3 calls in libraries", *["library"] * 3, "own", *few, "own", *many]
+    assert "calls in libraries" not in render_html("500", [failure("", LIBRARY, LIBRARY, INNER)], [])
+
+
 def test_the_line_that_was_executed_is_marked() -> None:
     page = render_html("500", [failure("", LIBRARY)], [])
     assert '<span><b>6</b>before</span><span class="at"><b>7</b>    at()</span>' in page
