@@ -89,7 +89,7 @@ def test_the_twins_access_only_what_is_theirs(tmp_path: Path) -> None:
     assert "no wrong access" in done.stdout
 
 
-@pytest.mark.usefixtures("compiler")
+@pytest.mark.usefixtures("compiler", "twins")
 def test_an_access_beyond_the_end_is_seen(tmp_path: Path) -> None:
     mask = Path("aioweb/protocol/websocket/_mask.c")
     (tmp_path / mask.parent).mkdir(parents=True)
