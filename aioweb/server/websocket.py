@@ -38,7 +38,7 @@ from aioweb.server.wsevents import CLOSED, CLOSING, Received, WebSocketClosed
 PING_DATA: Final = b"aioweb"
 """What the pings of a heartbeat carry."""
 
-_READ_LIMIT: Final = 65536
+_READ_LIMIT: Final = 262144
 """Bytes of messages that wait for the handler; above it nothing more is read from the socket."""
 _MESSAGE_COST: Final = 128
 """Bytes that a message counts for beside its content: empty messages are not for free."""

@@ -128,16 +128,16 @@ class WebSocketConnection:
         self._inflater = deflate.inflater(client) if deflate is not None else None
         self._error: WebSocketError | None = None
         self._sending: tuple[Opcode, bool] | None = None  # the message that is sent in fragments, is it compressed
-        self._buffer = bytearray()
+        self._buffer = b""
         self._at = 0  # what stands before is taken
         # The frame whose payload is being received, in as many pieces as arrive.
         self._frame_left: int | None = None
         self._final = False
-        self._key = bytearray()
+        self._key = b""
         # The message that it belongs to.
         self._opcode: Opcode | None = None
         self._compressed = False
-        self._payload = bytearray()
+        self._payload: bytes | bytearray = b""
         self._checked = 0  # so much of the payload is UTF-8
 
     # -- what came in ----------------------------------------------------------------------------------------------
@@ -146,10 +146,9 @@ class WebSocketConnection:
         """Take octets from the peer; call `next_event` until it waits."""
         if self.close_received is not None or self._error is not None or self.state is _CLOSED:
             return
-        if self._at:
-            del self._buffer[: self._at]
-            self._at = 0
-        self._buffer += data
+        # Mostly nothing is left of what came before, and what came now need not be copied.
+        self._buffer = data if self._at == len(self._buffer) else self._buffer[self._at :] + data
+        self._at = 0
 
     def receive_eof(self) -> None:
         """The peer will send nothing more: the connection is CLOSED.
@@ -163,8 +162,7 @@ class WebSocketConnection:
     def next_event(self) -> Message | Ping | Pong | Close | Wait:
         """Return the next event; NEED_DATA when more octets are needed, and always when nothing can follow.
 
-        BUSY after some hundred fragments that are no message yet: call it again, when others had their turn.
-
+        BUSY after hundreds of fragments that are no message yet: call it again when others had their turn.
         Raises WebSocketError, and nothing else, if the peer breaks the protocol; and the same error again ever after.
         Then send `send_close(error.close_code, str(error))`, and close the socket.
         """
@@ -173,17 +171,17 @@ class WebSocketConnection:
         size = len(buffer) - at
         if not size and self._error is None:
             if at:  # an idle connection keeps nothing
-                buffer.clear()
+                self._buffer = b""
                 self._at = 0
             return NEED_DATA
-        # Most frames are whole messages of less than 64 KiB, and have arrived: they take the short way.
+        # Most frames are whole messages, and have arrived: they take the short way.
         if size > 5 and self._frame_left is None and self._opcode is None and self._masked and self.close_sent is None:
             first = buffer[at]
             start, length, least = at + 2, buffer[at + 1] - MASKED, 0
             if length > 125:
-                # Two octets of length. One of eight, or one that does not need its form, takes the long way.
-                start, least = at + 4, 126
-                length = buffer[at + 2] << 8 | buffer[at + 3] if length == 126 else 0
+                # One that does not need its form takes the long way, as all that is wrong.
+                start, least = (at + 4, 126) if length == 126 else (at + 10, 65536)
+                length = int.from_bytes(buffer[at + 2 : start], "big")
             end = start + 4 + length
             if (
                 first in _WHOLE_FRAMES
@@ -203,9 +201,12 @@ class WebSocketConnection:
         if self._error is not None:
             raise self._error
         try:
-            return self._next_event()
+            event = self._next_event()
         except WebSocketError as error:
             raise self._fail(error) from None
+        if event is NEED_DATA and self._at:  # what waits is part of a head, not all that it came with
+            self._buffer, self._at = self._buffer[self._at :], 0
+        return event
 
     def _next_event(self) -> Message | Ping | Pong | Close | Wait:
         for _ in range(_FRAGMENTS_AT_ONCE):
@@ -223,7 +224,9 @@ class WebSocketConnection:
                 if control:
                     return self._control(first & 0x0F, end, end + key + length)
                 self._begin(first, length, end)
-            event = self._continue()
+                event = self._continue(True)
+            else:
+                event = self._continue(False)
             if event is not None:
                 return event
         return BUSY
@@ -254,20 +257,21 @@ class WebSocketConnection:
             end += 4
         self._at = end
 
-    def _continue(self) -> Message | Wait | None:
-        """Take what there is of the payload of a data frame."""
+    def _continue(self, begins: bool) -> Message | Wait | None:
+        """Take what there is of the payload of a data frame, whose key stands in front of it if it `begins` here."""
         assert self._frame_left is not None, "a frame has begun"
         if self.close_sent is not None:
             return self._skip(self._frame_left)
-        piece: bytes | bytearray = self._buffer[self._at : self._at + self._frame_left]
-        size = len(piece)
-        self._at += size
-        self._frame_left -= size
-        if not size and self._frame_left:
+        start, end = self._at, min(self._at + self._frame_left, len(self._buffer))
+        self._at = end
+        self._frame_left -= end - start
+        if start == end and self._frame_left:
             return NEED_DATA
-        if self._masked and size:
-            piece = mask(self._key + piece)
-            turn = size & 3
+        if not self._masked:
+            piece = self._buffer[start:end]
+        else:
+            piece = mask(self._buffer, start - 4, end) if begins else mask(self._key + self._buffer[start:end])
+            turn = end - start & 3
             self._key = self._key[turn:] + self._key[:turn]
         whole = not self._frame_left
         final = whole and self._final
@@ -277,11 +281,14 @@ class WebSocketConnection:
             piece = self._inflater.inflate(piece, room, final)
         if whole:
             self._frame_left = None
-        if final and not self._payload:
-            return self._finish(piece)
-        self._payload += piece
+        held = self._payload
         if final:
-            return self._finish(self._payload)
+            return self._finish(b"".join((held, piece)) if held else piece)
+        if not held:
+            self._payload = piece
+        else:
+            self._payload = held = bytearray(held) if type(held) is bytes else held
+            held += piece
         if self._opcode is TEXT:
             self._checked += count_characters(self._payload[self._checked :])
         return None
@@ -298,19 +305,18 @@ class WebSocketConnection:
             self._opcode = None
         return None
 
-    def _finish(self, payload: bytes | bytearray) -> Message:
+    def _finish(self, payload: bytes) -> Message:
         opcode = self._opcode
         self._opcode = None
-        if self._payload:
-            self._payload = bytearray()
+        self._payload = b""
         self._checked = 0
         if opcode is not TEXT:
-            return Message(BINARY, bytes(payload))
+            return Message(BINARY, payload)
         try:
             text = payload.decode()
         except UnicodeDecodeError as error:
             raise not_text(error) from None
-        return Message(TEXT, text if self._decode_text else bytes(payload))
+        return Message(TEXT, text if self._decode_text else payload)
 
     def _control(self, opcode: int, start: int, end: int) -> Ping | Pong | Close:
         keyed = self._buffer[start:end]
@@ -334,8 +340,8 @@ class WebSocketConnection:
 
     def _drop(self) -> None:
         """Nothing more is read: let go of what was received."""
-        self._buffer = bytearray()
-        self._payload = bytearray()
+        self._buffer = b""
+        self._payload = b""
         self._at = 0
         self._opcode = self._frame_left = None
         self._inflater = None
@@ -475,7 +481,7 @@ class WebSocketConnection:
         if not self.sendable:
             return b""
         self.close_sent = close
-        self._payload = bytearray()
+        self._payload = b""
         ended = self.close_received is not None or self._error is not None
         self.state = _CLOSED if ended else _CLOSING
         return encode_frame(FINAL | _CLOSE, payload, os.urandom(4) if self._client else b"")

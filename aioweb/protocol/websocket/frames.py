@@ -84,7 +84,7 @@ def is_close_code(code: int) -> bool:
 # -- heads ---------------------------------------------------------------------------------------------------------
 
 
-def read_frame_head(buffer: bytearray, start: int, masked: bool) -> tuple[int, int, int] | None:
+def read_frame_head(buffer: bytes, start: int, masked: bool) -> tuple[int, int, int] | None:
     """Read the head of the frame that begins at `buffer[start]`, without its masking key.
 
     Args:
