@@ -28,7 +28,7 @@ class Answer:
         prefix: of the types of messages.
     """
 
-    def __init__(self, request: web.Request, prefix: str = "http.response") -> None:
+    def __init__(self, request: web.BaseRequest, prefix: str = "http.response") -> None:
         self._request = request
         self._prefix = prefix
         self._head: Message | None = None
@@ -99,7 +99,7 @@ class Answer:
 class Asked:
     """The request, message by message."""
 
-    def __init__(self, request: web.Request, answered: asyncio.Event) -> None:
+    def __init__(self, request: web.BaseRequest, answered: asyncio.Event) -> None:
         self._request = request
         self._answered = answered
         self._is_read = False
@@ -130,7 +130,9 @@ class Asked:
         return {"type": "http.disconnect"}
 
 
-async def answer_http(app: ASGIApplication, scope: Scope, request: web.Request, answer: Answer) -> web.StreamResponse:
+async def answer_http(
+    app: ASGIApplication, scope: Scope, request: web.BaseRequest, answer: Answer
+) -> web.StreamResponse:
     """Let the application answer. Raises what it raises, and RuntimeError if it returns without a whole response."""
     if request.handler_cancellation is None:
         request.handler_cancellation = False

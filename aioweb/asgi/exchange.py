@@ -30,6 +30,8 @@ from aioweb.asgi.wire import (
 )
 
 _PIECE: Final = 65536
+_NEVER_SENT: Final = frozenset({1004, 1006, 1015})
+"""Close codes that no frame has (RFC 6455 section 7.4.1): the connection was lost."""
 
 
 class ConnectionCut(ConnectionAbortedError):
@@ -145,6 +147,7 @@ class WebSocketExchange:
         self._receive = receive
         self._send = send
         self._can_deny = supports(scope, "websocket.http.response")
+        self._is_open = False
         self._is_over = False  # one side has closed it, and the other need not be told
         self._replies: set[asyncio.Future[None]] = set()
         self.client = open_connection(server, scope)
@@ -161,10 +164,10 @@ class WebSocketExchange:
                 await self.client.write(frame)
         code = message.get("code") or 1005
         self._is_over = True
-        if code in (1004, 1006, 1015) or code < 1000:  # these are never sent: the connection was lost
-            self.client.close()
-        else:
+        if self._is_open and code not in _NEVER_SENT:
             await self.client.write(encode_close(code, message.get("reason") or ""))
+        else:
+            self.client.close()
 
     async def answer(self, feeding: asyncio.Future[None]) -> None:
         """Pass on how the handshake is answered, then messages."""
@@ -178,6 +181,7 @@ class WebSocketExchange:
             if not octets:
                 await self._refused(reader)
                 return
+        self._is_open = True
         await self._accept(reader)
         frames, octets = FrameReader(), reader.rest
         try:
@@ -195,8 +199,8 @@ class WebSocketExchange:
             await self._tell({"type": "websocket.close", "code": 1011, "reason": ""})
 
     async def _refused(self, reader: ResponseReader) -> None:
-        if not reader.status and not self._is_over:
-            raise ConnectionCut("the handler has failed before it answered the handshake")
+        if not reader.complete and not self._is_over:
+            raise ConnectionCut("the handler has failed before it had answered the handshake")
         if not self._can_deny:
             await self._tell({"type": "websocket.close", "code": 1000, "reason": ""})
 

@@ -55,7 +55,7 @@ class ASGIHandler:
     def __repr__(self) -> str:
         return f"<ASGIHandler {self._app!r}>"
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request by the application. Raises what the application raises."""
         scope = self._make_scope(request)
         if request.headers.get("Upgrade", "").lower() == "websocket":
@@ -73,7 +73,7 @@ class ASGIHandler:
         finally:
             await self._lifespan.stop()
 
-    def _make_scope(self, request: web.Request) -> Scope:
+    def _make_scope(self, request: web.BaseRequest) -> Scope:
         head = request.head
         outside = _decode(request.root_path)
         scope: Scope = {
@@ -123,7 +123,7 @@ def mount(
     return handler
 
 
-def _depth(request: web.Request) -> int:
+def _depth(request: web.BaseRequest) -> int:
     """How many segments of the path lead to the application."""
     resource = getattr(request.match_info.route, "resource", None)
     if resource is None:
@@ -141,7 +141,7 @@ def _decode(path: str) -> str:
     return unquote_to_bytes(path.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
 
 
-def _fields(request: web.Request) -> list[tuple[bytes, bytes]]:
+def _fields(request: web.BaseRequest) -> list[tuple[bytes, bytes]]:
     is_decoded = request.body_exists and type(request.content) is not web.StreamReader
     fields = [(name.lower(), value) for name, value in request.raw_headers]
     if is_decoded:
@@ -151,7 +151,7 @@ def _fields(request: web.Request) -> list[tuple[bytes, bytes]]:
     return [(name, host if name == b"host" else value) for name, value in fields]
 
 
-def _client(request: web.Request) -> tuple[str, int] | None:
+def _client(request: web.BaseRequest) -> tuple[str, int] | None:
     remote, peername = request.remote, request.get_extra_info("peername")
     if remote is None:
         return None
@@ -159,7 +159,7 @@ def _client(request: web.Request) -> tuple[str, int] | None:
     return remote, peername[1] if is_peer else 0  # a proxy tells the address, and no port
 
 
-def _server(request: web.Request) -> tuple[str, int | None] | None:
+def _server(request: web.BaseRequest) -> tuple[str, int | None] | None:
     sockname = request.get_extra_info("sockname")
     if isinstance(sockname, (tuple, list)):
         return str(sockname[0]), int(sockname[1])

@@ -27,6 +27,7 @@ class Lifespan:
         self._task: asyncio.Task[None] | None = None
         self._to_tell: asyncio.Queue[Message] = asyncio.Queue()
         self._told: asyncio.Future[Message] | None = None
+        self._asked = ""
         self.state: dict[str, Any] | None = None
         """What the application keeps for its requests; None as long as no lifespan runs."""
 
@@ -65,7 +66,8 @@ class Lifespan:
         await self._app(scope, self._to_tell.get, self._hear)
 
     async def _hear(self, message: Message) -> None:
-        if self._told is None or self._told.done():
+        answers = (f"lifespan.{self._asked}.complete", f"lifespan.{self._asked}.failed")
+        if self._told is None or self._told.done() or message["type"] not in answers:
             raise RuntimeError(f"{message['type']!r} was not asked for")
         self._told.set_result(message)
 
@@ -73,7 +75,7 @@ class Lifespan:
         """The answer of the application; None if it ends without one."""
         assert self._task is not None, "it was started"
         task, told = self._task, asyncio.get_running_loop().create_future()
-        self._told = told
+        self._told, self._asked = told, what
         self._to_tell.put_nowait({"type": f"lifespan.{what}"})
         try:
             either: list[asyncio.Future[Any]] = [task, told]

@@ -24,7 +24,7 @@ class Socket:
         options: of the WebSocketResponse.
     """
 
-    def __init__(self, request: web.Request, protocols: list[str], options: Mapping[str, Any]) -> None:
+    def __init__(self, request: web.BaseRequest, protocols: list[str], options: Mapping[str, Any]) -> None:
         self._request = request
         self._protocols = protocols
         self._options = options
@@ -116,7 +116,7 @@ class Socket:
 
 
 async def answer_websocket(
-    app: ASGIApplication, scope: Scope, request: web.Request, options: Mapping[str, Any]
+    app: ASGIApplication, scope: Scope, request: web.BaseRequest, options: Mapping[str, Any]
 ) -> web.StreamResponse:
     """Let the application answer a handshake. Raises what it raises, and RuntimeError if it answers nothing."""
     probe = web.WebSocketResponse(**options)

@@ -203,8 +203,6 @@ class ResponseReader:
         self.headers = [pair for pair in fields if pair[0] not in left_out]
 
     def _read_content(self) -> list[Message]:
-        if self.complete:
-            return []
         if self._is_chunked:
             return self._read_chunks()
         content = bytes(self._buffer)

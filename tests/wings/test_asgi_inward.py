@@ -118,30 +118,6 @@ async def test_a_trusted_proxy_is_believed(scope_of: Any) -> None:
     assert dict(scope["headers"])[b"host"] == b"public.example"
 
 
-async def test_below_other_applications_the_prefixes_add_up(serve: Any) -> None:
-    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        await body(send, f"{scope['root_path']} {scope['path']}".encode())
-
-    inner, outer = web.Application(), web.Application()
-    asgi.mount(inner, "/app", app, lifespan=False, name="app")
-    outer.add_subapp("/in", inner, name="inner")
-    assert str(outer.url_for("inner:app", path="x/y")) == "/in/app/x/y"
-    address = await serve(outer)
-    assert (await address.request("GET", "/in/app/x")).body == b"/in/app /in/app/x"
-    assert (await address.request("GET", "/in/apple")).status == 404
-
-
-async def test_a_bridge_may_stand_on_a_bridge(served: Any) -> None:
-    from tests.wings.asgi_server import HTTP, REQUEST, call, content_of
-
-    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        await body(send, f"{scope['root_path']} {scope['path']} {scope['client']}".encode())
-
-    asgi_app = await served(asgi.ASGIHandler(app, lifespan=False))
-    scope = {**HTTP, "root_path": "/root", "path": "/root/x", "raw_path": b"/root/x"}
-    assert content_of(await call(asgi_app, scope, REQUEST)) == b"/root /root/x ('192.0.2.1', 4321)"
-
-
 # -- the content -------------------------------------------------------------------------------------------------------
 
 

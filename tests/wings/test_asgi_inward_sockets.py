@@ -387,13 +387,15 @@ async def test_an_application_may_do_without_a_lifespan_unless_one_is_wanted(ser
 
 
 async def test_a_start_that_is_cancelled_leaves_no_task(serve: Any) -> None:
+    begun = asyncio.Event()
+
     async def hang(scope: Any, receive: Any, send: Any) -> None:
+        begun.set()
         await asyncio.sleep(3600)
 
     app = around(hang, [])
     start = asyncio.ensure_future(app.startup())
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await begun.wait()
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
         await start
@@ -404,6 +406,9 @@ async def test_a_start_that_is_cancelled_leaves_no_task(serve: Any) -> None:
 
 async def test_a_lifespan_that_answers_what_nobody_asked_is_told_so() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
+        for kind in ("lifespan.shutdown.complete", "http.response.start"):
+            with pytest.raises(RuntimeError, match="not asked for"):
+                await send({"type": kind})
         await send({"type": "lifespan.startup.complete"})
         with pytest.raises(RuntimeError, match="not asked for"):
             await send({"type": "lifespan.startup.complete"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -296,20 +295,6 @@ async def test_trailers_are_sent_where_the_server_takes_them(served: Any, offere
     last = {"type": "http.response.trailers", "headers": [(b"x-sum", b"6")], "more_trailers": False}
     assert (sent[-1] == last) is offered
     assert ((b"trailer", b"X-Sum") in sent[0]["headers"]) is offered
-
-
-async def test_a_file_and_a_range_of_it(served: Any, tmp_path: Path) -> None:
-    path = tmp_path / "file.txt"
-    path.write_bytes(bytes(range(256)) * 4000)
-
-    async def handler(request: web.Request) -> web.FileResponse:
-        return web.FileResponse(path)
-
-    asgi_app = await served(handler)
-    assert content_of(await call(asgi_app, HTTP, REQUEST)) == path.read_bytes()
-    headers = [*HTTP["headers"], (b"range", b"bytes=1-3")]
-    sent = await call(asgi_app, {**HTTP, "headers": headers}, REQUEST)
-    assert (sent[0]["status"], content_of(sent)) == (206, b"\1\2\3")
 
 
 async def test_a_slow_client_makes_the_handler_wait(served: Any) -> None:

@@ -184,7 +184,8 @@ async def test_a_refused_handshake_is_a_response_or_a_close(talking: Any, can_de
     assert sent[1:] == [{"type": "websocket.http.response.body", "body": b"no", "more_body": False}]
 
 
-async def test_a_client_may_go_before_it_is_accepted(served: Any) -> None:
+@pytest.mark.parametrize("code", [1006, 1001, None])
+async def test_a_client_may_go_before_it_is_accepted(served: Any, code: int | None) -> None:
     begun, gone = asyncio.Event(), []
 
     async def handler(request: web.Request) -> web.Response:
@@ -194,11 +195,44 @@ async def test_a_client_may_go_before_it_is_accepted(served: Any) -> None:
 
     async with Call(await served(handler), WEBSOCKET, CONNECT) as ws:
         await begun.wait()
-        ws.give({"type": "websocket.disconnect", "code": 1006})
+        ws.give({"type": "websocket.disconnect", "code": code})
     assert ws.sent == []
     for _ in range(20):
         await asyncio.sleep(0)
     assert gone == [True]
+
+
+async def test_a_handler_that_cannot_answer_the_handshake_is_an_exception(served: Any) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.query_string:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            await response.write(b"begun")
+            await response.drain()
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    asgi_app = await served(handler)
+    for query in (b"", b"begin"):
+        scope = {**WEBSOCKET, "query_string": query, "extensions": {"websocket.http.response": {}}}
+        with pytest.raises(ConnectionAbortedError):
+            await call(asgi_app, scope, CONNECT)
+
+
+async def test_a_send_that_raises_oserror_is_the_end(talking: Any) -> None:
+    async def fail(message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.send":
+            raise BrokenPipeError
+
+    asgi_app, ends = talking
+    ws = Call(asgi_app, WEBSOCKET, CONNECT, text("hi"))
+    ws.before_send = fail
+    async with ws:
+        pass
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert ends == [(1006, "", "lost")]
 
 
 async def test_open_websockets_are_told_when_the_application_ends(talking: Any) -> None:
