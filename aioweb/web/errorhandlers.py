@@ -145,8 +145,8 @@ async def _call(handler: ErrorHandler, request: Request, exception: Exception) -
             raise TypeError(f"an error handler must return a response, not {response!r:.200}")
     except HTTPException as raised:
         return raised
-    except ClientDisconnectedError:
-        raise
     except Exception as failure:
+        if _answers_nothing(request, failure):
+            raise  # the client has gone meanwhile, or a part of the answer is out
         raise ErrorHandlerFailed(f"the error handler {handler!r} has failed") from failure
     return response

@@ -119,6 +119,11 @@ def test_members_of_a_group_follow_it() -> None:
     ]
 
 
+def test_what_is_no_exception_is_no_member() -> None:
+    group = SeveralErrors(ValueError("a"), "b", KeyError("c"))  # type: ignore[arg-type]
+    assert [failure.relation for failure in report_failures(group)] == ["", "member 1 of 3", "member 3 of 3"]
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="groups and notes are of Python 3.11")
 def test_the_groups_and_notes_of_python_are_read() -> None:
     group = builtins.ExceptionGroup("both", [ValueError("a"), KeyError("b")])
@@ -202,6 +207,7 @@ class Own:
         {number: ["a" * 1000] * 100 for number in range(1000)},
         Own("a" * 1_000_000),
         [[[[[[["deep"]]]]]]],
+        {1: {2: {3: {4: {5: "deep"}}}}},
     ],
 )
 def test_a_long_repr_is_cut(value: Any) -> None:

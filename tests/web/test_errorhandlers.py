@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -257,6 +258,36 @@ async def test_one_that_fails_on_an_http_exception_fails_too(serve, caplog) -> N
     address = await serve(app_of((404, raise_another)))
     assert (await address.request("GET", "/nowhere")).status == 500
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_one_whose_client_goes_has_not_failed(serve, caplog) -> None:
+    begun, gone = asyncio.Event(), asyncio.Event()
+    ends: list[str] = []
+
+    class Ends(web.Observer):
+        def client_gone(self, request: Any) -> None:
+            ends.append("gone")
+
+    async def stream(request: web.Request, exception: Exception) -> web.StreamResponse:
+        begun.set()
+        await gone.wait()
+        response = web.StreamResponse()
+        await response.prepare(request)
+        return response
+
+    app = app_of((LookupError, stream))
+    app.observers.append(Ends())
+    address = await serve(app, access_log=None)
+    peer = await address.connect()
+    await peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await begun.wait()
+    peer.abort()
+    while address.server.connections:
+        await asyncio.sleep(0.001)
+    gone.set()
+    while not ends:
+        await asyncio.sleep(0)
+    assert (ends, caplog.records) == (["gone"], [])
 
 
 async def test_an_http_exception_that_it_raises_is_its_answer(serve, caplog) -> None:
