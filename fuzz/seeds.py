@@ -28,12 +28,28 @@ Content-Length: 5
 Expect: 100-continue
 
 hello""".replace(b"\n", b"\r\n")
+FIELDS = (
+    b'attachment; filename="a\\"b.txt"; filename*=UTF-8\'\'%e2%82%ac%20rates',
+    b'form-data; name="a"; filename="b.txt"',
+    b'text/html; charset=utf-8; boundary="a b\'c"',
+    b"application/vnd.api+json;a=b;a*=c",
+    b'a=b; c="d\\054e"; $Version=1; f=%20',
+    b"Sun, 06 Nov 1994 08:49:37 GMT",
+    b"Sunday, 06-Nov-94 08:49:37 GMT",
+    b"Sun Nov  6 08:49:37 1994",
+    b'W/"a", "b,c", *',
+    b"bytes=0-4,-5,9-,1000-2000",
+    b"gzip;q=0.5, br;q=1.0, *;q=0",
+    b'for=192.0.2.1;proto=https;by="[2001:db8::1]:80", for=_hidden; host="a:1"',
+    b"999999999999999999",
+)
 
 
 def seeds(target: str) -> list[bytes]:
-    """Inputs for that target: choices, then octets."""
+    """Inputs for that target: choices, if it has any, then octets."""
     found = [octets for octets in _octets(target) if len(octets) <= LONGEST]
-    return [*FUZZED.get(target, []), *(choice + octets for choice in CHOICES for octets in found)]
+    choices = (b"",) if target in ("fields", "handshake", "proxy") else CHOICES
+    return [*FUZZED.get(target, []), *(choice + octets for choice in choices for octets in found)]
 
 
 def words(target: str) -> list[bytes]:
@@ -63,6 +79,17 @@ def _octets(target: str) -> Iterator[bytes]:
         client = WebSocketConnection(deflate=PerMessageDeflate(), client=True)
         yield client.send_text("hello " * 40) + client.send_binary(bytes(300)) + client.send_close()
         yield frame(0xC1, b"\xf2\x48\xcd\xc9\xc9\x07\x00", key=bytes(4)) + frame(0x81, b"plain", key=bytes(4))
-    else:
+    elif target == "multipart":
         for case in HOSTILE_MULTIPART:
             yield case.octets.replace(case.boundary.encode(), b"x")
+    elif target == "fields":
+        yield from FIELDS
+    elif target == "handshake":
+        key = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+        yield from (key, key + b"\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=15, x")
+        yield key + b"\r\nSec-WebSocket-Protocol: chat, superchat\r\nOrigin: http://a"
+    elif target == "proxy":
+        yield b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\r\n"
+        yield b"PROXY TCP6 2001:db8::1 ::1 4711 80\r\nGET"
+        address = bytes(12) + b"\x20\0\x05\x01\0\0\0\0\x04\0\1a"
+        yield b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + len(address).to_bytes(2, "big") + address

@@ -9,8 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from aioweb.protocol.conditional import select_ranges
+from aioweb.protocol.cookies import parse_cookie
+from aioweb.protocol.dates import parse_http_date
+from aioweb.protocol.disposition import read_disposition, safe_filename
+from aioweb.protocol.errors import ProtocolError
+from aioweb.protocol.fields import parse_accept, parse_byte_ranges, parse_content_length, parse_etags, parse_range
+from aioweb.protocol.forwarded import forwarded_from_right, parse_address, parse_forwarded, parse_node
 from aioweb.protocol.limits import Limits
+from aioweb.protocol.mediatypes import parse_content_type, parse_mimetype, read_content_type
+from aioweb.protocol.multipart import MultipartError, read_boundary
+from aioweb.protocol.proxyprotocol import BadProxyHeader, parse_proxy_header
 from aioweb.protocol.websocket.deflate import PerMessageDeflate
+from aioweb.protocol.websocket.handshake import BadHandshake, read_handshake
 from tests.protocol import multipart_wire
 from tests.protocol.strategies import NARROW
 from tests.protocol.tongues import HEAD, MASK, speaking, story
@@ -19,6 +30,7 @@ from tests.protocol.wire import cut, deliver
 
 LIMITS = (Limits(), NARROW)
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+UPGRADE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 BOUNDARIES = ("x", "a:b", "----WebKitFormBoundaryXJZWlxmqwZZOfwGB")
 CHOICES = 4
 """Octets of the input that choose; see `_choose`."""
@@ -93,8 +105,47 @@ def multipart(data: bytes) -> None:
     assert multipart_wire.decode_at_once(pieces, boundary, limits) == told
 
 
+def fields(data: bytes) -> None:
+    """Whatever a field holds, its reader returns; where it may refuse, it raises what it says."""
+    value = data.decode("utf-8", "surrogateescape")
+    for read in (
+        *(parse_cookie, read_disposition, read_content_type, parse_content_type, parse_mimetype, parse_http_date),
+        *(parse_etags, parse_byte_ranges, parse_accept, parse_content_length, parse_node, parse_address),
+        *(lambda text: parse_forwarded([text, text]), lambda text: list(forwarded_from_right([text]))),
+        *(lambda text: select_ranges(text, 1000), lambda text: safe_filename(text)),
+    ):
+        read(value)
+    _may(ValueError, parse_range, value)
+    _may(MultipartError, read_boundary, value)
+
+
+def handshake(data: bytes) -> None:
+    """The head of a request for a WebSocket is one, or BadHandshake is raised."""
+    try:
+        parsed = HEAD.reference(UPGRADE + data + b"\r\n\r\n", Limits())
+    except ProtocolError:
+        return
+    if parsed is not None:
+        _may(BadHandshake, read_handshake, parsed[0])
+
+
+def proxy(data: bytes) -> None:
+    """The header of a proxy is read or refused as soon as it is there, and what comes behind it changes nothing."""
+    limit = 216
+    told: object = None
+    for end in range(min(len(data), 2 * limit) + 1):
+        try:
+            here: object = parse_proxy_header(bytearray(data[:end]), limit)
+        except BadProxyHeader as error:
+            here = type(error)
+        assert told is None or here == told
+        told = here
+    assert told is not None or len(data) < 2 * limit, "what waits for more is bounded"
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (head, mask, http, chunked, websocket, deflate, multipart)
+    target.__name__: target
+    for target in (head, mask, http, chunked, websocket, deflate, multipart, fields, handshake, proxy)
 }
 
 
@@ -103,6 +154,13 @@ def _choose(data: bytes) -> tuple[int, list[int], bytes]:
     octets = data[CHOICES:]
     positions = [position for position in data[1:CHOICES] if position < len(octets)]
     return (data[0] if data else 0), positions, octets
+
+
+def _may(error: type[Exception], read: Callable[[Any], object], value: object) -> None:
+    try:
+        read(value)
+    except error:
+        pass
 
 
 def _same_story(tell: Callable[[list[bytes]], object], octets: bytes, positions: list[int]) -> None:

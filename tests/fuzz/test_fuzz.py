@@ -52,7 +52,7 @@ def run(module: str, *arguments: object, patience: float = 60) -> subprocess.Com
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_seed_and_everything_found_before_holds(name: str) -> None:
     inputs = seeds(name)
-    assert len(inputs) >= 4
+    assert len(inputs) >= 3
     for data in [b"", b"\0", b"\0\0\0\0", *inputs]:
         TARGETS[name](data)
 
