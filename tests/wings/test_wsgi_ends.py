@@ -14,7 +14,7 @@ from aioweb import web, wsgi
 from aioweb.testing import TestClient
 from aioweb.wsgi.environ import Environ
 from aioweb.wsgi.threads import NoRoom, Threads
-from tests.wings.test_wsgi import PLAIN, Result, Start, answering, mounted, until_set
+from tests.wings.wsgi_apps import PLAIN, Result, Start, answering, mounted, until_set
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
