@@ -320,7 +320,7 @@ class WebSocketSession:
             if self._channel.flow.reading_paused and self._held <= _READ_LIMIT // 2:
                 self._go_on_later()
             return event
-        if self.closed:
+        if self.closed_by is not None:
             self._noticed = True
             return CLOSED
         return None

@@ -445,11 +445,11 @@ class WebSocketConnection:
             return self._send_message(FINAL | message.opcode, message.payload, None)
         if self.close_sent is not None or self.state is _CLOSED or self._sending is not None:
             raise self._illegal("a message")
-        if self._deflater is None or len(message.payload) < self._min_compress_size:
-            return message.frame(None)
+        if self._deflater is None or self._deflate is None or len(message.payload) < self._min_compress_size:
+            return message.plain
         # The client now has in its window what our compressor has not seen: it starts anew behind it.
         self._deflater.reset()
-        return message.frame(self._deflate)
+        return message.compressed(self._deflate)
 
     def send_ping(self, data: bytes | bytearray | memoryview = b"") -> bytes:
         """The octets of a ping. Raises ValueError for more than 125 bytes; RuntimeError like `send_text`."""

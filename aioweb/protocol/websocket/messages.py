@@ -67,27 +67,24 @@ class PreparedMessage:
     Made by `prepare_message`. Keeps one frame for each window that clients agreed on, eight at most for one setting.
     """
 
-    __slots__ = ("_frames", "opcode", "payload")
+    __slots__ = ("_frames", "opcode", "payload", "plain")
 
     def __init__(self, opcode: Opcode, payload: bytes) -> None:
         self.opcode = opcode
         """Opcode.TEXT or Opcode.BINARY."""
         self.payload = payload
         """The octets of the message."""
+        self.plain = encode_frame(FINAL | opcode, payload)
+        """The frame for clients that do not compress."""
         self._frames: dict[object, bytes] = {}
 
-    def frame(self, deflate: PerMessageDeflate | None) -> bytes:
-        """The frame for clients with this agreement; None: not compressed.
-
-        The message is compressed by itself, without what a client got before.
-        """
-        key = deflate and (deflate.server_max_window_bits, deflate.level, deflate.memory_level)
+    def compressed(self, deflate: PerMessageDeflate) -> bytes:
+        """The frame for clients with this agreement. It is compressed by itself, without what a client got before."""
+        key = (deflate.server_max_window_bits, deflate.level, deflate.memory_level)
         frame = self._frames.get(key)
         if frame is None:
-            first, payload = FINAL | self.opcode, self.payload
-            if deflate is not None:
-                first, payload = first | COMPRESSED, deflate.deflater().deflate(payload)
-            frame = self._frames[key] = encode_frame(first, payload)
+            payload = deflate.deflater().deflate(self.payload)
+            frame = self._frames[key] = encode_frame(FINAL | COMPRESSED | self.opcode, payload)
         return frame
 
 
