@@ -43,7 +43,7 @@ from aioweb.web.compression import ContentCoding
 from aioweb.web.contexts import CleanupError
 from aioweb.web.detached import detached_request
 from aioweb.web.domains import Domain, MaskDomain
-from aioweb.web.errorhandlers import ErrorHandler, ErrorHandlerFailed
+from aioweb.web.errorhandlers import ErrorHandler, ErrorHandlerFailed, show_error_page
 from aioweb.web.eventsource import EventSourceResponse, ServerSentEvent
 from aioweb.web.exceptions import (
     HTTPAccepted,
@@ -357,6 +357,7 @@ __all__ = (
     "request_id_middleware",
     "route",
     "run_app",
+    "show_error_page",
     "static",
     "systemd_sockets",
     "unix_socket",

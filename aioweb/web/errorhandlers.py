@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from aioweb import hdrs
 from aioweb.protocol.errors import ProtocolError
 from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.stream import BodyError
@@ -20,12 +21,36 @@ from aioweb.web.exceptions import HTTPException
 from aioweb.web.handler import explain_result
 from aioweb.web.middlewares import Handler
 from aioweb.web.request import Request
+from aioweb.web.response import Response
 from aioweb.web.streamresponse import StreamResponse
 
 ErrorHandler = Callable[[Any, Any], Awaitable[StreamResponse]]
 """What answers in place of what has failed: it is called with the request and the exception."""
 
 _ERRORS: Final = range(400, 600)
+_WITH_STATUS: Final = (HTTPException, BodyError, ProtocolError)
+
+
+async def show_error_page(request: Request, exception: Exception) -> Response:
+    """An error handler in the box: the page of aioweb, as HTML, problem details (RFC 9457) or text, as Accept says.
+
+    `app.add_error_handler(range(400, 600), web.show_error_page)` shows it for HTTP exceptions, too, which have one line
+    of text otherwise. Their text, headers and cookies are kept.
+    """
+    status = _status_of(exception)
+    response = Response(status=status, headers={"Vary": "Accept"})
+    detail = ""
+    if isinstance(exception, HTTPException):
+        said = (exception.text or "").removeprefix(f"{status}: ")
+        detail = "" if said == exception.reason else said
+        response.set_status(status, exception.reason)
+        response.headers.extend(exception.headers)
+        response.cookies.update(exception.cookies)
+    elif isinstance(exception, (BodyError, ProtocolError)):
+        detail = str(exception)
+    content_type, response.body = request.writer.error_page(status, detail)
+    response.headers[hdrs.CONTENT_TYPE] = content_type
+    return response
 
 
 class ErrorHandlerFailed(RuntimeError):
@@ -88,8 +113,7 @@ class ErrorHandlers:
 
     def _find(self, exception: Exception) -> tuple[ErrorHandler | None, bool]:
         """The handler of an exception, and whether somebody who wrote the application has expected that."""
-        has_status = isinstance(exception, (HTTPException, BodyError, ProtocolError))
-        status = exception.status if has_status else 500  # type: ignore[attr-defined]
+        has_status, status = isinstance(exception, _WITH_STATUS), _status_of(exception)
         for cls in type(exception).__mro__:
             # A family such as HTTPClientError says less than a status, a class of one status more.
             if getattr(cls, "status_code", None) == -1 and (found := self._by_status(status)):
@@ -106,9 +130,13 @@ class ErrorHandlers:
         return next((self._handlers[statuses] for statuses in self._ranges() if status in statuses), None)
 
 
+def _status_of(exception: Exception) -> int:
+    return exception.status if isinstance(exception, _WITH_STATUS) else 500
+
+
 def _check_error(error: Any) -> None:
     if isinstance(error, type) and issubclass(error, Exception):
-        if getattr(error, "status_code", -1) in range(400):
+        if issubclass(error, HTTPException) and error.status_code in range(400):
             raise ValueError(f"{error!r} is no error: a status of errors is 400 to 599")
     elif isinstance(error, range):
         if not error or error.step != 1 or error[0] not in _ERRORS or error[-1] not in _ERRORS:
