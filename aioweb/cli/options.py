@@ -72,6 +72,7 @@ class Options:
     debug: bool
     limits: dict[str, Any]
     """Those of the application that are to be changed, by their names."""
+    when_full: str
     shutdown_timeout: float
     static: str | None
     app_dir: str
@@ -178,6 +179,7 @@ def option_parser() -> argparse.ArgumentParser:
     add("--no-access-log", dest="access_log", action="store_false", help="no line for each request")
     add("--access-log-format", metavar="FORMAT", help="in the dialect of Apache or of gunicorn")
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    add("--when-full", choices=("wait", "refuse"), default="wait", help="connections over their limit (default: wait)")
     add("--limit", action="append", default=[], metavar="NAME=VALUE", help=f"may be repeated: {_limit_names()}")
     return parser
 

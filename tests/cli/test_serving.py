@@ -78,6 +78,16 @@ def test_access_log_debug_and_limits() -> None:
     assert re.findall("<[0-9]+>", program.output) == ["<200>", "<500>", "<414>"]
 
 
+def test_connections_over_their_limit_are_refused_if_that_is_asked_for() -> None:
+    with aioweb("--limit", "connections=1", "--when-full", "refuse", "--limit", "handler_timeout=5") as (program, port):
+        with socket.create_connection(("127.0.0.1", port), 5) as first:
+            first.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n")
+            assert get(port).startswith(b"HTTP/1.1 503 ")
+            first.sendall(b"\r\n")
+            assert first.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert program.end() == 0
+
+
 def test_silence() -> None:
     with aioweb("--no-access-log", "--log-level", "error") as (program, port):
         get(port)
