@@ -23,8 +23,9 @@ lint: $(INSTALLED)  ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint  ## lint, type-check and run every test with branch coverage
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95
+test: lint  ## lint, type-check, run every test with branch coverage, and the functional ones on other Pythons
+	.ci/tests
+	.ci/pythons
 
 fuzz: $(INSTALLED)  ## search for an hour for octets that break a promise
 	$(BIN)/python -m fuzz

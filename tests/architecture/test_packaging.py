@@ -197,10 +197,30 @@ def test_make_alone_lists_its_targets() -> None:
 
 
 @needs_make
-@pytest.mark.parametrize("step", ["ruff check", "ruff format --check", "mypy", "pytest --cov"])
+@pytest.mark.parametrize("step", ["ruff check", "ruff format --check", "mypy", ".ci/tests", ".ci/pythons"])
 def test_make_test_takes_every_step(step: str) -> None:
     done = run("make", "--dry-run", "test", cwd=ROOT)
     assert step in done.stdout
+
+
+def test_the_tests_are_run_by_two_processes_that_leave_nothing_out() -> None:
+    script = (ROOT / ".ci/tests").read_text("utf-8")
+    listed = re.search(r"^waiting=\((.+)\)$", script, re.M)
+    assert listed is not None
+    assert all((ROOT / folder).is_dir() for folder in listed[1].split())
+    assert "pytest --cov" in script
+    assert '\nrun waiting "${waiting[@]}"' in script
+    assert '\nrun computing "${waiting[@]/#/--ignore=}"' in script
+    assert "report --fail-under=95" in script
+
+
+def test_other_pythons_are_all_that_are_claimed_but_the_one_of_the_whole_suite() -> None:
+    script = (ROOT / ".ci/pythons").read_text("utf-8")
+    listed = re.search(r"^for version in (.+); do$", script, re.M)
+    assert listed is not None
+    claimed = re.search(r"for minor in range\((\d+), (\d+)\)", (ROOT / "setup.py").read_text("utf-8"))
+    assert claimed is not None
+    assert listed[1].split() == [f"3.{minor}" for minor in range(int(claimed[1]), int(claimed[2])) if minor != 11]
 
 
 @needs_make

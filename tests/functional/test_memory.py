@@ -24,4 +24,4 @@ def test_memory_does_not_grow_with_the_content(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "play"), [("collected", memory.send), ("whole", memory.receive)])
 def test_content_that_is_kept_would_be_seen(name: str, play: Callable[[str, int, int], None]) -> None:
-    assert memory.measure(name, play, SIZE).growth > SIZE
+    assert memory.measure(name, play, SIZE).growth >= SIZE
