@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
 import socket
 import ssl
 import sys
+import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +104,44 @@ async def test_a_site_may_start_again(runner: FakeRunner) -> None:
         await site.stop()
 
 
-async def test_an_address_that_is_taken_is_an_os_error(runner: FakeRunner) -> None:
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("127.0.0.1", "Address already in use"), ("203.0.113.1", "Cannot assign requested address")],
+)
+async def test_an_address_that_cannot_be_had_is_an_os_error(runner: FakeRunner, host: str, said: str) -> None:
     first = TCPSite(runner, "127.0.0.1", 0)
     await first.start()
-    second = TCPSite(runner, "127.0.0.1", first.port)
-    with pytest.raises(OSError):
+    second = TCPSite(runner, host, first.port)
+    with pytest.raises(OSError, match=rf"cannot listen at http://{host}:{first.port}: {said}"):
         await second.start()
     assert runner.sites == [first]
+
+
+async def test_a_host_that_has_no_address_is_an_os_error(runner: FakeRunner) -> None:
+    with pytest.raises(OSError):
+        await TCPSite(runner, "no.such.host.invalid", 0).start()
+    assert runner.sites == []
+
+
+async def test_n2_all_interfaces_are_ipv4_and_ipv6_if_there_is_one(runner: FakeRunner) -> None:
+    site = TCPSite(runner, None, 0)
+    await site.start()
+    for listening in site.sockets:
+        host, port = ("127.0.0.1", "::1")[listening.family == socket.AF_INET6], listening.getsockname()[1]
+        assert b"200 OK" in await ask(*await asyncio.open_connection(host, port))
+    assert socket.AF_INET in {listening.family for listening in site.sockets}
+
+
+async def test_an_address_of_a_family_that_is_missing_is_left_out(
+    runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look_up(*args: Any, **options: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, 0)) for host in ("203.0.113.1", "127.0.0.1")]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    site = TCPSite(runner, "localhost", 0)
+    await site.start()
+    assert [listening.getsockname()[0] for listening in site.sockets] == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize(
@@ -253,6 +287,64 @@ async def test_a_tls_client_that_waits_in_the_backlog_is_served_and_another_does
     assert b"200 OK" in await ask(*await asyncio.wait_for(opening, 5.0))
     bad.close()
     silent.close()
+
+
+# -- descriptors -------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Nothing can be opened in this block, by the kernel's word; what is open stays so."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        await asyncio.sleep(0.001)
+
+
+async def test_without_descriptors_clients_wait_and_one_line_says_so(
+    runner: FakeRunner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("aioweb.server.sites._PAUSE", 0.05)
+    site = TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    clients = [socket.create_connection(("127.0.0.1", site.port)) for _ in range(3)]
+    with no_descriptors():
+        await until(lambda: caplog.records)
+        for _ in range(3):
+            await asyncio.sleep(0.05)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"http://127.0.0.1:{site.port}: Too many open files at 0 connections; new clients wait"
+    ]
+    for client in clients:
+        assert b"200 OK" in await ask(*await asyncio.open_connection(sock=client))
+
+
+async def test_a_site_that_waits_for_descriptors_may_stop(
+    runner: FakeRunner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("aioweb.server.sites._PAUSE", 0.01)
+    for turns in range(4):
+        site = TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        client = socket.create_connection(("127.0.0.1", site.port))
+        caplog.clear()
+        with no_descriptors():
+            await until(lambda: caplog.records)
+            await asyncio.sleep(0.01)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        await site.stop()
+        assert b"200 OK" in await ask(*await asyncio.open_connection(sock=client))
+        assert site.sockets == ()
 
 
 # -- Unix sockets ------------------------------------------------------------------------------------------------------
