@@ -20,12 +20,12 @@ from aioweb import web
 from aioweb.asgi.contract import Message, Receive, Scope, Send
 from aioweb.asgi.frames import BINARY, CLOSE, PING, PONG, TEXT, Frame, FrameReader, encode_close, encode_frame
 from aioweb.asgi.wire import (
+    Content,
     ResponseReader,
+    content_of,
     encode_chunk,
     encode_handshake,
     encode_request,
-    has_content,
-    is_chunked,
     split_root,
 )
 
@@ -89,7 +89,8 @@ class HTTPExchange:
     """A request and its response."""
 
     def __init__(self, server: Callable[[], asyncio.BaseProtocol], scope: Scope, receive: Receive, send: Send) -> None:
-        self._head = encode_request(scope)
+        self._content = content_of(scope)
+        self._head = encode_request(scope, self._content)
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -101,16 +102,16 @@ class HTTPExchange:
 
     async def feed(self) -> None:
         """Pass on the head, the content, and that the client is gone."""
-        scope, client = self._scope, self.client
+        client, content = self.client, self._content
         await client.write(self._head)
-        if any(name == b"expect" for name, _ in scope["headers"]):
+        if any(name == b"expect" for name, _ in self._scope["headers"]):
             # A server that is asked for content invites it (RFC 9110 section 10.1.1): only when the handler wants it.
             await self._invited.wait()
-        chunked, more = is_chunked(scope), has_content(scope)
+        more = content is not Content.NONE
         while (message := await self._receive())["type"] != "http.disconnect":
             if more:
-                content, more = message.get("body", b""), message.get("more_body", False)
-                await client.write(encode_chunk(content, last=not more) if chunked else content)
+                piece, more = message.get("body", b""), message.get("more_body", False)
+                await client.write(encode_chunk(piece, last=not more) if content is Content.CHUNKED else piece)
         self._leave()
 
     async def answer(self, feeding: asyncio.Future[None]) -> None:

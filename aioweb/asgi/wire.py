@@ -7,6 +7,7 @@ read here was written by aioweb's own writer, so nothing of it is doubted.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 from typing import Final
 from urllib.parse import quote
 
@@ -62,26 +63,32 @@ def target_of(scope: Scope) -> bytes:
     query = scope.get("query_string", b"")
     whole = target + b"?" + query if query else target
     # What no request line may hold would end it: a server should not have let it pass.
-    return quote(whole, safe=_PRINTABLE).encode()
+    return quote(whole, safe=_PRINTABLE).encode() if whole.translate(None, _PRINTABLE) else whole
 
 
-def has_content(scope: Scope) -> bool:
-    """A client has announced content, or may send some."""
+class Content(Enum):
+    """The content of a request, as far as its head knows."""
+
+    NONE = "there is none"
+    LENGTH = "its length is announced"
+    CHUNKED = "its length is not known, and it goes to our parser in chunks"
+
+
+def content_of(scope: Scope) -> Content:
+    """What the scope says about the content of its request."""
     names = {name for name, _ in scope["headers"]}
-    if b"content-length" in names or b"transfer-encoding" in names:
-        return True
-    return not scope["http_version"].startswith("1") and scope["method"] not in _WITHOUT_MEANING
+    if b"content-length" in names:
+        return Content.LENGTH
+    if b"transfer-encoding" in names:
+        return Content.CHUNKED
+    is_silent = scope["http_version"].startswith("1") or scope["method"] in _WITHOUT_MEANING
+    return Content.NONE if is_silent else Content.CHUNKED
 
 
-def is_chunked(scope: Scope) -> bool:
-    """The content goes to our parser in chunks, as its length is not known."""
-    return has_content(scope) and all(name != b"content-length" for name, _ in scope["headers"])
-
-
-def encode_request(scope: Scope) -> bytes:
+def encode_request(scope: Scope, content: Content) -> bytes:
     """The head of the request of an HTTP scope. Raises ValueError for a field that would be two."""
     headers = [pair for pair in scope["headers"] if pair[0].lower() not in _NOT_PASSED]
-    if is_chunked(scope):
+    if content is Content.CHUNKED:
         headers.append((b"transfer-encoding", b"chunked"))
     version = "1.0" if scope["http_version"] == "1.0" else "1.1"
     return _encode_head(f"{scope['method']} ".encode() + target_of(scope) + f" HTTP/{version}".encode(), scope, headers)
@@ -102,7 +109,7 @@ def _encode_head(line: bytes, scope: Scope, headers: RawHeaders) -> bytes:
         headers = [(b"host", _own_name(scope)), *headers]
     lines = [line, *(b"%b: %b" % (name, value) for name, value in headers)]
     for each in lines:
-        if any(control in each for control in (b"\r", b"\n", b"\0")):
+        if each.translate(None, b"\r\n\0") != each:
             raise ValueError(f"a control character in {each!r:.80}: an ASGI server must refuse it")
     return b"\r\n".join(lines) + b"\r\n\r\n"
 

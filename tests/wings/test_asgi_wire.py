@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioweb.asgi.frames import BINARY, CLOSE, PING, TEXT, Frame, FrameReader, encode_close, encode_frame
-from aioweb.asgi.wire import ResponseReader, encode_chunk, encode_handshake, encode_request
+from aioweb.asgi.wire import Content, ResponseReader, encode_chunk, encode_handshake, encode_request
 from aioweb.protocol.websocket import Close, Message, WebSocketConnection
 from tests.wings.asgi_server import HTTP, WEBSOCKET, content_of
 
@@ -104,7 +104,7 @@ def test_a_request_is_what_the_scope_says() -> None:
         "query_string": b"a=1",
         "headers": [(b"transfer-encoding", b"chunked"), (b"a", b"b")],
     }
-    assert encode_request(scope) == (
+    assert encode_request(scope, Content.CHUNKED) == (
         b"PUT /?a=1 HTTP/1.1\r\nhost: 192.0.2.2:80\r\na: b\r\ntransfer-encoding: chunked\r\n\r\n"
     )
     assert encode_chunk(b"abc", last=False) + encode_chunk(b"", last=False) == b"3\r\nabc\r\n"
@@ -114,7 +114,7 @@ def test_a_request_is_what_the_scope_says() -> None:
 
 def test_an_upgrade_is_not_passed_on_and_the_handshake_is_ours() -> None:
     headers = [(b"host", b"a"), (b"upgrade", b"h2c"), (b"sec-websocket-key", b"theirs"), (b"connection", b"upgrade")]
-    assert b"upgrade: h2c" not in encode_request({**HTTP, "headers": headers})
+    assert b"upgrade: h2c" not in encode_request({**HTTP, "headers": headers}, Content.NONE)
     octets = encode_handshake({**WEBSOCKET, "headers": headers, "subprotocols": ["a", "b"]})
     assert octets.count(b"upgrade: websocket\r\n") == octets.count(b"sec-websocket-key: ") == 1
     assert b"theirs" not in octets
@@ -124,6 +124,7 @@ def test_an_upgrade_is_not_passed_on_and_the_handshake_is_ours() -> None:
 # -- frames ------------------------------------------------------------------------------------------------------------
 
 
+@settings(max_examples=50)
 @given(payload=st.binary(max_size=300) | st.integers(65530, 65540).map(bytes), size=st.integers(1, 70000))
 def test_messages_pass_between_the_ground_and_the_bridge(payload: bytes, size: int) -> None:
     ground = WebSocketConnection(max_msg_size=0)
