@@ -120,6 +120,24 @@ async def test_it_is_told_how_its_client_has_left(mounted: Any, how: str, code: 
     assert reason is None or message["reason"] == reason
 
 
+async def test_it_is_told_when_the_server_stops(mounted: Any) -> None:
+    told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        told.set_result(await receive())
+
+    address = await mounted(app)
+    client = await open_websocket(address, "/app")
+    stop = asyncio.ensure_future(address.server.shutdown(5))
+    event: Any = await client.next()
+    await client.send(client.ground.send_close(event.code))
+    await client.peer.close()
+    await stop
+    assert (event.code, told.result()["type"], told.result()["code"]) == (1001, "websocket.disconnect", 1001)
+
+
 @spec("websocket.close", "code", "reason")
 @pytest.mark.parametrize(
     ("message", "end"),
