@@ -229,6 +229,20 @@ async def test_a_route_with_a_timeout_answers_though_the_thread_is_late(serve) -
     assert (await address.request("GET", "/shop/items")).body == b"through"
 
 
+async def test_a_timeout_of_the_route_bounds_the_whole_answer(serve) -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b"x"
+
+    result = Result(endless())
+    app = web.Application()
+    app.router.add_route("*", "/", wsgi.WSGIHandler(answering(result)), timeout=0.1)
+    peer = await (await serve(app)).connect()
+    await peer.send(GET)
+    assert not (await peer.until_closed()).endswith(b"0\r\n\r\n")
+    await until_set(result.closed)
+
+
 @pytest.mark.parametrize("body", [b"", b"content"])
 async def test_a_call_leaves_no_garbage(serve, body: bytes) -> None:
     peer = await (await serve(mounted(answering([b"x"])))).connect()
