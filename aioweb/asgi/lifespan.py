@@ -67,9 +67,10 @@ class Lifespan:
 
     async def _hear(self, message: Message) -> None:
         answers = (f"lifespan.{self._asked}.complete", f"lifespan.{self._asked}.failed")
-        if self._told is None or self._told.done() or message["type"] not in answers:
+        if self._told is not None and not self._told.done() and message["type"] in answers:
+            self._told.set_result(message)
+        elif message["type"] != "lifespan.shutdown.failed":  # some say that when they fail in the middle, and raise
             raise RuntimeError(f"{message['type']!r} was not asked for")
-        self._told.set_result(message)
 
     async def _ask(self, what: str) -> Message | None:
         """The answer of the application; None if it ends without one."""

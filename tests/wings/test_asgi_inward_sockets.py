@@ -439,5 +439,23 @@ async def test_a_lifespan_that_answers_what_nobody_asked_is_told_so() -> None:
     await outer.cleanup()
 
 
+async def test_an_application_that_fails_while_it_serves_is_an_error_of_the_cleanup() -> None:
+    fail = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await fail.wait()
+        await send({"type": "lifespan.shutdown.failed", "message": "as Starlette does"})
+        raise ZeroDivisionError("on purpose")
+
+    outer = around(app, [])
+    await outer.startup()
+    fail.set()
+    await asyncio.sleep(0)
+    with pytest.raises(ZeroDivisionError):
+        await outer.cleanup()
+
+
 def test_every_row_of_the_specification_is_tested() -> None:
     assert spec.left == set()
