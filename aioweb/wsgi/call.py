@@ -124,7 +124,10 @@ class Call:
                 if left is not None:
                     left.refuse()
         if self._error is not None:
-            raise self._error
+            try:
+                raise self._error
+            finally:
+                self._error = None  # its traceback holds this frame
         assert self._response is not None, "a call without an error has sent its response"
         return self._response
 
@@ -213,8 +216,11 @@ class Call:
             self._loop.call_soon_threadsafe(self._take, wish)
         except RuntimeError:  # the loop has ended
             raise web.ClientDisconnectedError(_GONE) from None
-        result: _T = wish.result.result()
-        return result
+        try:
+            result: _T = wish.result.result()
+            return result
+        finally:
+            del wish  # the traceback of what it raises holds this frame
 
     def _call(self) -> None:
         result = self._wsgi_app(self._environ, self._start_response)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -243,16 +244,25 @@ async def test_a_timeout_of_the_route_bounds_the_whole_answer(serve) -> None:
     await until_set(result.closed)
 
 
-@pytest.mark.parametrize("body", [b"", b"content"])
-async def test_a_call_leaves_no_garbage(serve, body: bytes) -> None:
-    peer = await (await serve(mounted(answering([b"x"])))).connect()
+def failing(environ: Environ, start_response: Start) -> list[bytes]:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("wsgi_app", "body", "status"),
+    [(answering([b"x"]), b"", 200), (answering([b"x"]), b"content", 200), (failing, b"content", 500)],
+)
+async def test_a_call_leaves_no_garbage(serve, wsgi_app: wsgi.WSGIApplication, body: bytes, status: int) -> None:
+    app = mounted(wsgi_app)
+    app.logger = logging.Logger("nobody", logging.CRITICAL + 1)  # a record that is kept would hold everything
+    address = await serve(app)
 
     def count() -> int:
         return sum(type(found).__name__ in ("Call", "Request") for found in gc.get_objects())
 
     async def ask_often() -> None:
         for _ in range(10):
-            assert (await peer.request("POST", "/", body=body)).body == b"x"
+            assert (await address.request("POST", "/", body=body)).status == status
 
     await ask_often()
     gc.collect()
