@@ -159,7 +159,7 @@ async def test_what_waits_for_ever_ends_when_the_client_goes(
         begun.set()
         return endless(notes, first=first)
 
-    address = await serve(serving(body), handler_cancellation=cancelling)
+    address = await serve(serving(body), handler_cancellation=cancelling, access_log=None)
     peer = await address.connect()
     await peer.send(GET)
     await asyncio.wait_for(begun.wait(), PATIENCE)
