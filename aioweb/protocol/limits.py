@@ -42,7 +42,7 @@ class Limits:
 
     # -- connections ----------------------------------------------------------------------------------------------
 
-    connections: int = _size(10_000)
+    connections: int = _size(16_384)
     """Connections that a server has at a time; others wait, or are refused with 503 (`when_full`), and those that are
     idle close in their favour; 0 is no limit. Keep it below the descriptors that the process may have (`ulimit -n`).
     nginx 512 and gunicorn 1,000 a worker, Apache 400, Go and Node none."""
