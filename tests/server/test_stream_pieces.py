@@ -56,8 +56,8 @@ def seconds(size: int, piece: int, reader: str) -> float:
     ("piece", "reader"), [(16, "line"), (16, "small reads"), (WHOLE, "small reads"), (16, "everything")]
 )
 def test_the_cost_is_linear(piece: int, reader: str) -> None:
-    small = min(seconds(100_000, piece, reader) for _ in range(3))
-    large = min(seconds(800_000, piece, reader) for _ in range(2))
+    small = min(seconds(40_000, piece, reader) for _ in range(3))
+    large = min(seconds(320_000, piece, reader) for _ in range(2))
     assert large < 8 * 2.5 * small + 0.02, "quadratic would be 64 times as long"
 
 
