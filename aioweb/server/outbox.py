@@ -38,14 +38,29 @@ class Outbox:
         writer: of the request that was switched.
         ground: the protocol.
         owner: the session.
+        writer_limit: bytes that wait for the peer before who awaits a send has to wait.
     """
 
-    __slots__ = ("_channel", "_clock", "_encoding", "_ground", "_loop", "_owner", "_turn", "_writer", "said_at")
+    closes = False
+    """Who is too far behind is to be closed, even if who sends has no such wish."""
+
+    __slots__ = (
+        "_channel",
+        "_clock",
+        "_encoding",
+        "_ground",
+        "_loop",
+        "_owner",
+        "_turn",
+        "_writer",
+        "_writer_limit",
+        "said_at",
+    )
 
     dropped = 0
     """Messages that were sent and have given way to later ones: never any here; see slowpeers.py."""
 
-    def __init__(self, writer: StreamWriter, ground: WebSocketConnection, owner: Owner) -> None:
+    def __init__(self, writer: StreamWriter, ground: WebSocketConnection, owner: Owner, writer_limit: int) -> None:
         assert writer.channel is not None, "a request that is being answered has its connection"
         self._writer = writer
         self._channel: Channel = writer.channel
@@ -55,6 +70,9 @@ class Outbox:
         self._owner = owner
         self._encoding: asyncio.Task[None] | None = None  # of the last message, if it has to wait for a thread
         self._turn = -1
+        self._writer_limit = writer_limit
+        if self._channel.transport is not None:
+            self._channel.transport.set_write_buffer_limits(high=writer_limit)
         self.said_at = self._clock.now
         """When something was sent last; time of the server's clock."""
 
@@ -97,15 +115,15 @@ class Outbox:
         thousand connections at its end costs more than is saved for those that have more to send.
         """
         channel, ground = self._channel, self._ground
-        transport = channel.transport
-        if transport is None or not ground.sendable:
+        flow = channel.flow
+        if flow.lost or not ground.sendable:
             return True
-        waiting = self._writer.gathered_size
-        if waiting + transport.get_write_buffer_size() > limit:
+        # A transport that has not paused us holds no more than its limit: most need not be asked.
+        if (flow.writing_paused or limit < self._writer_limit) and self.buffered > limit:
             return False
         turn = self._clock.turn()
         try:
-            if waiting or turn == self._turn or self._encoding is not None:
+            if turn == self._turn or self._encoding is not None or self._writer.gathered_size:
                 self.send_prepared(message)
             else:
                 self._turn, self.said_at = turn, self._clock.now

@@ -25,14 +25,16 @@ class DroppingOutbox(Outbox):
     message is kept, however large it is.
 
     Args:
-        writer, ground, owner: those of every outbox.
+        writer, ground, owner, writer_limit: those of every outbox.
         most: bytes that may wait for the peer, here and in the transport.
     """
 
     __slots__ = ("_held", "_messages", "_most", "_sender", "dropped")
 
-    def __init__(self, writer: StreamWriter, ground: WebSocketConnection, owner: Owner, *, most: int) -> None:
-        super().__init__(writer, ground, owner)
+    def __init__(
+        self, writer: StreamWriter, ground: WebSocketConnection, owner: Owner, writer_limit: int, *, most: int
+    ) -> None:
+        super().__init__(writer, ground, owner, min(writer_limit, most))
         self._most = most
         self._messages: deque[tuple[Callable[[], object], int]] = deque()
         self._held = 0
@@ -106,14 +108,18 @@ class ClosingOutbox(Outbox):
     """For those who must not miss anything: a peer that is too far behind is closed with 1013, and may come again.
 
     Args:
-        writer, ground, owner: those of every outbox.
+        writer, ground, owner, writer_limit: those of every outbox.
         most: bytes that may wait for the peer.
     """
 
     __slots__ = ("_most",)
 
-    def __init__(self, writer: StreamWriter, ground: WebSocketConnection, owner: Owner, *, most: int) -> None:
-        super().__init__(writer, ground, owner)
+    closes = True
+
+    def __init__(
+        self, writer: StreamWriter, ground: WebSocketConnection, owner: Owner, writer_limit: int, *, most: int
+    ) -> None:
+        super().__init__(writer, ground, owner, min(writer_limit, most))
         self._most = most
 
     def send(self, encode: Callable[..., bytes], data: Any, compress: bool | None = None) -> Awaitable[None]:
@@ -124,8 +130,5 @@ class ClosingOutbox(Outbox):
         return super().send(encode, data, compress)
 
     def offer(self, message: PreparedMessage, limit: int) -> bool:
-        """Send a message that goes to many; False for a peer that is too far behind, which is closed."""
-        if self.buffered > self._most and self._ground.sendable:
-            self._owner.too_slow()
-            return False
-        return super().offer(message, limit)
+        """Send a message that goes to many; False for a peer that is too far behind."""
+        return super().offer(message, min(limit, self._most))

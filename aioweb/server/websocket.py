@@ -57,6 +57,7 @@ class WebSocketSession:
         autoping: answer pings, and tell nobody of pings and pongs.
         heartbeat: when to ping; None for never.
         on_end: called once, when it is over.
+        writer_limit: bytes that wait for the peer before who awaits a send has to wait.
         outbox: makes the outbox; another one for peers that are slow (slowpeers.py).
     """
 
@@ -101,7 +102,8 @@ class WebSocketSession:
         autoping: bool,
         heartbeat: Heartbeat | None,
         on_end: Callable[[], None],
-        outbox: Callable[[StreamWriter, WebSocketConnection, Owner], Outbox] = Outbox,
+        writer_limit: int = 65536,
+        outbox: Callable[[StreamWriter, WebSocketConnection, Owner, int], Outbox] = Outbox,
     ) -> None:
         assert writer.channel is not None, "a request that is being answered has its connection"
         self._writer = writer
@@ -109,7 +111,7 @@ class WebSocketSession:
         self._clock = self._channel.clock
         self._loop = writer.loop
         self.ground = ground
-        self.outbox = outbox(writer, ground, self)
+        self.outbox = outbox(writer, ground, self, writer_limit)
         """Where messages are sent."""
         self._timeout = timeout
         self._autoclose = autoclose

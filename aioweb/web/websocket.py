@@ -177,8 +177,6 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         self._framing = channel.ground.framing
         if self._headers is not None:
             self._headers.__class__ = SentHeaders
-        if channel.transport is not None:
-            channel.transport.set_write_buffer_limits(high=self._options.high_water)
         for app in request.match_info.apps:
             app.websockets.add(self)
         self._observers = writer.observers
@@ -463,10 +461,12 @@ def broadcast(
         raise ValueError(f'slow must be "skip" or "close", not {slow!r}')
     prepared = prepare_message(message)
     late: list[WebSocketResponse] = []
-    for ws in list(connections):
+    for ws in connections:
         session = ws._session
         if session is not None and not session.outbox.offer(prepared, max_buffered):
             late.append(ws)
-            if slow == "close":
-                session.too_slow()
+    for ws in late:  # what ends may leave the set that was being iterated
+        session = ws._session
+        if session is not None and (slow == "close" or session.outbox.closes):
+            session.too_slow()
     return late

@@ -83,11 +83,6 @@ class WebSocketOptions:
         if self.max_buffered is not None and self.max_buffered <= 0:
             raise ValueError(f"max_buffered must be a number of bytes above 0, not {self.max_buffered!r}")
 
-    @property
-    def high_water(self) -> int:
-        """Bytes in the transport above which the peer is behind."""
-        return self.writer_limit if self.max_buffered is None else min(self.writer_limit, self.max_buffered)
-
     def negotiate(self, request: Any) -> tuple[Handshake, str | None, PerMessageDeflate | None]:
         """See `wshandshake.negotiate`; the origins are ours, else those of the application nearest to the handler."""
         origins = self.allowed_origins
@@ -114,5 +109,6 @@ class WebSocketOptions:
             autoping=self.autoping,
             heartbeat=None if self.heartbeat is None else Heartbeat(self.heartbeat, self.ping_timeout),
             on_end=on_end,
+            writer_limit=self.writer_limit,
             outbox=Outbox if self.max_buffered is None else partial(_OUTBOXES[self.slow], most=self.max_buffered),
         )

@@ -79,15 +79,21 @@ async def _wait(awaitable: Any) -> None:
     await awaitable
 
 
-async def test_a_client_that_is_too_far_behind_is_closed_and_gone(serve: Serve) -> None:
+@pytest.mark.parametrize("broadcast", [False, True])
+async def test_a_client_that_is_too_far_behind_is_closed_and_gone(serve: Serve, broadcast: bool) -> None:
     ticker = Ticker(slow="close", timeout=0.05)
     address = await serve(ticker.app, limits=web.Limits(keepalive_timeout=0.1))
     with connect_deaf(address) as client:
         await asyncio.get_running_loop().sock_sendall(client, handshake())
         await until(lambda: ticker.held)
-        with pytest.raises(web.WebSocketClosed):
-            while True:
-                ticker.held[0].send_str("x" * 10_000)
+        if broadcast:
+            while not (late := web.broadcast(ticker.app.websockets, "x" * 10_000)):
+                pass
+            assert late == ticker.held
+        else:
+            with pytest.raises(web.WebSocketClosed):
+                while True:
+                    ticker.held[0].send_str("x" * 10_000)
         assert ticker.held[0].closed
         await until(lambda: ticker.ends)
         assert ticker.ends == [(1013, "server")]
