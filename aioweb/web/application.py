@@ -389,12 +389,14 @@ class Application(ApplicationAliases, StateMapping):
         self.use_observers(self._seam)
         simple = isinstance(router, UrlDispatcher) and not self._subapps
         self._is_plain = simple and not self._middlewares and not self._error_handlers
-        guard = self._guard if self._error_handlers else None
-        self._chain = await compose(self, self._middlewares, self._call if simple else self._dispatch, guard)
-        if guard is not None:
-            self._expecting = guard(self._expect)
+        self._chain = await compose(self, self._middlewares, self._call if simple else self._dispatch, self.guard)
+        self._expecting = self.guard(self._expect)
 
-    def _guard(self, handler: Handler) -> Handler:
+    def guard(self, handler: Handler) -> Handler:
+        """Put the error handlers of this application in front of a handler, if there are any."""
+        if not self._error_handlers:
+            return handler
+
         def tell(request: Request, exception: Exception) -> None:
             tell_failure(request, exception, self._seam, self.logger)
 

@@ -52,8 +52,11 @@ def make_handler(
     logger: logging.Logger,
     debug: bool,
     forwarded: TrustedProxies | None = None,
+    guard: Callable[[Any], Any] | None = None,
 ) -> ServerHandler:
     """Make what a server calls for each request: it answers with what `respond(request)` returns or raises.
+
+    `guard` puts error handlers in front of what is not the application's: the bound on the time of every handler.
 
     Raises TypeError for `forwarded` that is no TrustedProxies.
     """
@@ -61,6 +64,7 @@ def make_handler(
         raise TypeError(f"forwarded takes web.TrustedProxies(...), not {forwarded!r}")
     if limits.handler_timeout is not None:
         respond = limit_time(respond, limits.handler_timeout, logger)
+        respond = respond if guard is None else guard(respond)
     if debug:
         respond = name_blockers(respond, logger)
     timed = observers.timed
@@ -257,7 +261,8 @@ def default_handler_factory(app: Any, router: Any, **options: Any) -> Server:
     if app.client_gone is not None and "handler_cancellation" not in rest:
         rest.setdefault("client_gone", app.client_gone)
     settings: dict[str, Any] = {"limits": limits, "observers": observers, "logger": logger, "debug": debug}
-    return Server(make_handler(app.respond, Request, forwarded=forwarded, **settings), **settings, **rest)
+    handler = make_handler(app.respond, Request, forwarded=forwarded, guard=app.guard, **settings)
+    return Server(handler, **settings, **rest)
 
 
 class WebServer(Server):

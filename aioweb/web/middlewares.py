@@ -94,14 +94,13 @@ async def compose(
     app: Any,
     middlewares: Iterable[Middleware],
     handler: Handler,
-    guard: Callable[[Handler], Handler] | None = None,
+    guard: Callable[[Handler], Handler] = lambda handler: handler,
 ) -> Handler:
     """Put middlewares in front of a handler; the first stands outermost. Factories are awaited here, once.
 
     `guard` is put in front of the handler, and of each middleware.
     """
-    if guard is not None:
-        handler = guard(handler)
+    handler = guard(handler)
     for item in reversed(list(middlewares)):
         if is_modern(item):
             handler = _put_in_front(item, handler)
@@ -112,8 +111,7 @@ async def compose(
             if not callable(made):
                 raise TypeError(f"the middleware factory {item!r} returned {made!r} and not a handler")
             handler = prepare_handler(made)
-        if guard is not None:
-            handler = guard(handler)
+        handler = guard(handler)
     return handler
 
 

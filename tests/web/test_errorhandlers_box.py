@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+
+import pytest
 
 from aioweb import web
 
@@ -58,3 +61,16 @@ async def test_the_page_in_the_box_says_what_is_wrong_with_content(serve) -> Non
     assert wire.startswith(b"HTTP/1.1 400 ")
     assert b"400 Bad Request\n\n" in wire
     assert b"chunk" in wire
+
+
+@pytest.mark.parametrize("where", ["application", "route"])
+async def test_the_answer_to_a_handler_that_takes_too_long_is_that_of_the_error_handler(serve, caplog, where) -> None:
+    async def wait(request: web.Request) -> web.Response:
+        await asyncio.get_running_loop().create_future()
+        return web.Response()
+
+    app = web.Application(handler_timeout=0.02 if where == "application" else None)
+    app.add_error_handler(503, web.show_error_page)
+    app.router.add_get("/", wait, timeout=0.02 if where == "route" else None)
+    answer = await (await serve(app)).request("GET", "/", "Accept: application/problem+json")
+    assert (answer.status, answer.headers["Content-Type"]) == (503, "application/problem+json")
