@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from aioweb import web
+from tests.wsclient import TEXT, frame, handshake
 
 SECRET = "hunter2"
 FORMS = {
@@ -72,6 +73,26 @@ async def test_contract_6_what_a_client_does_wrong_is_a_4xx_without_a_traceback(
     assert answer.status == 400
     assert "Traceback" not in caplog.text
     assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
+
+
+async def test_contract_6_what_a_websocket_sends_is_json_or_a_value_error(serve, caplog) -> None:
+    async def talk(request: web.Request) -> web.StreamResponse:
+        ws = web.WebSocketResponse(compress=False)
+        await ws.prepare(request)
+        for _ in range(2):
+            try:
+                await ws.receive_json()
+            except ValueError as error:
+                await ws.send_str(type(error).__name__)
+        return ws
+
+    app = app_of()
+    app.router.add_get("/ws", talk)
+    peer = await (await serve(app, access_log=None)).connect()
+    await peer.send(handshake("/ws") + frame(TEXT, b"[" * 100_000) + frame(TEXT, b"{"))
+    await peer.head()
+    assert await peer.reader.readexactly(34) == b"\x81\x0fJSONDecodeError" * 2
+    assert caplog.records == []
 
 
 # -- contract 6: the handler's fault -----------------------------------------------------------------------------------
