@@ -35,6 +35,12 @@ _QUIET: Final = 60.0
 """Seconds between two warnings that all places are taken."""
 
 
+def check_when_full(when_full: WhenFull) -> None:
+    """Raise ValueError for what is no `WhenFull`."""
+    if when_full not in ("wait", "refuse"):
+        raise ValueError(f"when_full is 'wait' or 'refuse', not {when_full!r}")
+
+
 class Guest(Protocol):
     """A connection, as it is seen from the door."""
 
@@ -114,8 +120,6 @@ class Admission:
         listeners: Collection[Listener],
         logger: logging.Logger,
     ) -> None:
-        if when_full not in ("wait", "refuse"):
-            raise ValueError(f"when_full is 'wait' or 'refuse', not {when_full!r}")
         self._limit: float = limit
         self._refuses = when_full == "refuse"
         self._spare = _ON_THE_WAY if self._refuses else 0

@@ -18,7 +18,7 @@ from aioweb.log import server_logger
 from aioweb.protocol.encode import encode_fields
 from aioweb.protocol.limits import Limits
 from aioweb.server.access import AsyncAccessLogObserver
-from aioweb.server.admission import Admission, Arrivals, Listener, WhenFull
+from aioweb.server.admission import Admission, Arrivals, Listener, WhenFull, check_when_full
 from aioweb.server.clock import Clock
 from aioweb.server.connection import HTTPConnection
 from aioweb.server.contract import ClientGone, Handler, cancels
@@ -105,6 +105,7 @@ class Server:
         self.listeners: set[Listener] = set()
         """What can be told to accept nobody for a while; sites enter themselves."""
         self._admission: Admission | None = None
+        check_when_full(when_full)
         if limits.connections:
             self._admission = Admission(
                 limits.connections,

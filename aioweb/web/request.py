@@ -180,7 +180,8 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
     def handler_cancellation(self) -> bool | None:
         """Cancel the handler of this request when its client goes; None leaves it to the server.
 
-        A middleware of an application, a route or a table sets it: True for what nobody will read, False for writes.
+        `client_gone` of its route, or of what is around that, has set it; a middleware or the handler may change it:
+        True for what nobody will read, False for writes.
         """
         return self.writer.handler_cancellation
 

@@ -153,6 +153,16 @@ async def test_the_middlewares_of_the_application_see_the_answer_those_of_the_ro
     assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (503, "*")
 
 
+async def test_an_error_handler_may_answer_for_it(serve: Serve, slow: Slow) -> None:
+    async def sorry(request: web.Request, error: Exception) -> web.Response:
+        return web.Response(status=503, text="sorry", headers={"Retry-After": "5"})
+
+    app = app_of(slow.sleep, timeout=SHORT)
+    app.add_error_handler(503, sorry)
+    answer = await (await serve(app)).request("GET", "/")
+    assert (answer.status, answer.body, answer.headers["Retry-After"]) == (503, b"sorry", "5")
+
+
 async def test_a_response_that_has_begun_is_cut(serve: Serve, slow: Slow, caplog: pytest.LogCaptureFixture) -> None:
     peer = await (await serve(app_of(slow.stream, timeout=SHORT))).connect()
     await peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")

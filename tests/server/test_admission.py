@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from aioweb.protocol.errors import ProtocolError
+from aioweb.protocol.limits import Limits
 from aioweb.server.admission import Admission, Arrivals, WhenFull
+from aioweb.server.server import Server
+from tests.server.fake_transport import hello
 
 LIMIT = 3
 PATIENCE = 0.1
@@ -248,6 +251,7 @@ async def test_it_is_told_once_in_a_while(waiting: House, caplog: pytest.LogCapt
     ]
 
 
-async def test_another_policy_is_refused() -> None:
+@pytest.mark.parametrize("connections", [0, 5])
+async def test_another_policy_is_refused_with_and_without_a_limit(connections: int) -> None:
     with pytest.raises(ValueError, match="when_full is 'wait' or 'refuse', not 'queue'"):
-        House("queue")  # type: ignore[arg-type]
+        Server(hello, limits=Limits(connections=connections), when_full="queue")  # type: ignore[arg-type]
