@@ -71,8 +71,8 @@ def emitting(observers: Observers, request: Any, response: Any) -> Callable[[], 
     """The lines of the emitting site."""
 
     def emit() -> None:
-        if observers.response_sent:
-            for notify in observers.response_sent:
+        if observers.request_ended:
+            for notify in observers.request_ended:
                 notify(request, response, SECONDS)
 
     return emit
