@@ -451,7 +451,8 @@ def broadcast(
         connections: open WebSockets; those that are closed or closing are passed by.
         message: text or octets.
         max_buffered: bytes; who is further behind is slow, and does not get it.
-        slow: what becomes of the slow: "skip" lets them miss the message, "close" cuts them with code 1013.
+        slow: what becomes of the slow: "skip" lets them miss the message, "close" closes them with code 1013. What a
+            WebSocket says of itself by its own `slow` and `max_buffered` holds as well.
 
     Returns: the slow ones.
 
