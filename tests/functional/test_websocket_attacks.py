@@ -217,7 +217,7 @@ async def test_a_stop_ends_it_whatever_it_is_doing(
         await client.peer.until_closed()
         await client.peer.close()
     await asyncio.wait_for(stopping, PATIENCE)
-    assert time.monotonic() - begun < 2.5
+    assert time.monotonic() - begun < 4, "the stop has a second"
     assert stage.held[0].closed
     assert stage.address.server.connections == []
     await stage.ended()
