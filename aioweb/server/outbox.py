@@ -41,9 +41,6 @@ class Outbox:
         writer_limit: bytes that wait for the peer before who awaits a send has to wait.
     """
 
-    closes = False
-    """Who is too far behind is to be closed, even if who sends has no such wish."""
-
     __slots__ = (
         "_channel",
         "_clock",
@@ -57,8 +54,10 @@ class Outbox:
         "said_at",
     )
 
+    closes = False
+    """Who is too far behind is closed, whatever a sender wishes: not here, but in slowpeers.py."""
     dropped = 0
-    """Messages that were sent and have given way to later ones: never any here; see slowpeers.py."""
+    """Messages that were sent and have given way to later ones: none here; see slowpeers.py."""
 
     def __init__(self, writer: StreamWriter, ground: WebSocketConnection, owner: Owner, writer_limit: int) -> None:
         assert writer.channel is not None, "a request that is being answered has its connection"
