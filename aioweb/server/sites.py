@@ -51,7 +51,7 @@ class BaseSite(ABC):
 
     Args:
         runner: who owns it. Raises RuntimeError if it was not set up, TypeError if it is no runner.
-        ssl_context: TLS with this context; None for plain connections.
+        ssl_context: TLS with this context; None for plain connections. Raises TypeError if it is none.
         backlog: connections that the kernel holds until they are accepted.
     """
 
@@ -60,6 +60,8 @@ class BaseSite(ABC):
             raise TypeError(f"a site takes a runner, not {runner!r}")
         if runner.server is None:
             raise RuntimeError("await runner.setup() before its sites are made")
+        if ssl_context is not None and not isinstance(ssl_context, ssl.SSLContext):
+            raise TypeError(f"ssl_context is an ssl.SSLContext or None, not {ssl_context!r}")
         self._runner = runner
         self._server = runner.server
         self._ssl_context = ssl_context

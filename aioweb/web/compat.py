@@ -233,7 +233,11 @@ def split_options(limits: Limits, options: dict[str, Any]) -> tuple[Limits, dict
     Returns the limits with what `options` says of them, and the other options under their modern names. A time of 0
     means no deadline, as it did in 0.17. `max_headers` is a number of fields, as it is in aiohttp 3: the bytes that it
     meant in 0.17 are `Limits.head`.
+
+    Raises TypeError for limits that are none.
     """
+    if not isinstance(limits, Limits):
+        raise TypeError(f"limits must be a Limits, not {limits!r}")
     changes: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     for name, value in options.items():

@@ -48,11 +48,13 @@ class BaseRunner(ABC):
 
     Args:
         handle_signals: SIGINT and SIGTERM raise GracefulExit.
-        shutdown_timeout: seconds that requests in flight get, when it ends.
+        shutdown_timeout: seconds that requests in flight get, when it ends. Raises ValueError for what is no time.
         options: passed to whatever makes the server.
     """
 
     def __init__(self, *, handle_signals: bool = False, shutdown_timeout: float = 60.0, **options: Any) -> None:
+        if not isinstance(shutdown_timeout, (int, float)) or not 0 <= shutdown_timeout < float("inf"):
+            raise ValueError(f"shutdown_timeout is a number of seconds, 0 or more, not {shutdown_timeout!r}")
         self._handle_signals = handle_signals
         self.shutdown_timeout = shutdown_timeout
         """Seconds that requests in flight get when the runner ends."""
@@ -155,9 +157,11 @@ class BaseRunner(ABC):
 
 
 class ServerRunner(BaseRunner):
-    """Runs a low-level server: anything that makes connections."""
+    """Runs a server without an application, such as `web.Server`. Raises TypeError if it is given none."""
 
     def __init__(self, web_server: Server, **options: Any) -> None:
+        if not isinstance(web_server, Server):
+            raise TypeError(f"ServerRunner takes a web.Server, not {web_server!r}; an Application has AppRunner")
         super().__init__(**options)
         self._web_server = web_server
 
@@ -179,7 +183,8 @@ class AppRunner(BaseRunner):
 
     def __init__(self, app: Application, **options: Any) -> None:
         if not isinstance(app, Application):
-            raise TypeError(f"AppRunner takes an Application, not {app!r}")
+            hint = ": call it" if inspect.iscoroutinefunction(app) else ""
+            raise TypeError(f"AppRunner takes an Application, not {app!r}{hint}")
         super().__init__(**options)
         self._app = app
 
@@ -246,13 +251,15 @@ def run_app(
         options: for `app.make_handler`: keepalive_timeout, limits, handler_cancellation, access_log_format ...
 
     Raises OSError if an address cannot be had, and what the start of the application raises; then everything that did
-    start is cleaned up.
+    start is cleaned up. ValueError if empty lists leave nowhere to listen, RuntimeError where a loop runs already:
+    there AppRunner is what serves.
     """
+    _check_no_loop_runs()
+    common = {"ssl_context": ssl_context, "backlog": backlog, "proxy_protocol": proxy_protocol}
+    listeners = _Listeners(host, port, path, sock, common, reuse_address, reuse_port)
     own_loop = not isinstance(loop, asyncio.AbstractEventLoop)
     if not isinstance(loop, asyncio.AbstractEventLoop):
         loop = loop() if loop is not None else asyncio.new_event_loop()
-    common = {"ssl_context": ssl_context, "backlog": backlog, "proxy_protocol": proxy_protocol}
-    listeners = _Listeners(host, port, path, sock, common, reuse_address, reuse_port)
     runner_options = {"shutdown_timeout": shutdown_timeout, "handle_signals": handle_signals, "access_log": access_log}
     main = loop.create_task(_run(app, listeners, {**runner_options, **options}, print))
     asyncio.set_event_loop(loop)
@@ -266,6 +273,14 @@ def run_app(
         finally:
             if own_loop:
                 _close(loop)
+
+
+def _check_no_loop_runs() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("run_app blocks, and a loop runs here already: use web.AppRunner and its sites")
 
 
 class _Listeners:
@@ -283,13 +298,16 @@ class _Listeners:
     ) -> None:
         self._paths = [path] if isinstance(path, (str, os.PathLike)) else list(path or ())
         self._socks = [sock] if isinstance(sock, socket.socket) else list(sock or ())
-        if host is None:
-            if port is None and not self._paths and not self._socks:
-                self._socks = systemd_sockets()
-            nothing_else = not self._paths and not self._socks
-            self._hosts: list[str | None] = [None] if port is not None or nothing_else else []
-        else:
+        self._hosts: list[str | None]
+        if host is not None:
             self._hosts = [host] if isinstance(host, str) else list(host)
+        elif port is None and path is None and sock is None:
+            self._socks = systemd_sockets()
+            self._hosts = [] if self._socks else [None]
+        else:  # not all interfaces because a list of paths is empty by mistake
+            self._hosts = [None] if port is not None else []
+        if not (self._hosts or self._paths or self._socks):
+            raise ValueError(f"there is nowhere to listen: host={host!r}, path={path!r}, sock={sock!r}")
         self._port = port
         self._common = common
         self._reuse: dict[str, Any] = {"reuse_address": reuse_address, "reuse_port": reuse_port}
