@@ -48,8 +48,8 @@ async def wait_for(app: Awaitable[web.Application]) -> web.Application:
 def _find(target: str, app_dir: str) -> Any:
     module_name, colon, path = target.partition(":")
     path = path if colon else "app"
-    if not module_name or not path:
-        raise UsageError(f"{target!r} is not module:app")
+    if not module_name or not path or module_name.startswith("."):
+        raise UsageError(f"{target!r} is not module:app, as in project.app:app")
     folder = os.path.abspath(app_dir)
     if folder not in sys.path:
         sys.path.insert(0, folder)

@@ -92,7 +92,9 @@ def parse(argv: Sequence[str]) -> Options:
         command = arguments.pop(0)
     found, extra = option_parser().parse_known_args(arguments)
     values = vars(found)
-    unknown = [word for word in extra if word.startswith("-")] if values["target"] is None else []
+    # What stands behind the target may be for a factory; in front of it, it is a slip.
+    before = arguments[: arguments.index(values["target"])] if values["target"] in arguments else arguments
+    unknown = [word for word in extra if word.startswith("-") and word in before]
     if unknown:
         raise UsageError(f"unknown option {unknown[0]} (see python -m aioweb --help)")
     if values["target"] is None and values["static"] is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -23,13 +24,16 @@ def print_routes(app: Loaded) -> int:
 
 def _rows(app: web.Application) -> Iterator[tuple[str, str, str, str]]:
     for resource in app.router.resources():
+        domain = resource.canonical if isinstance(resource, web.MatchedSubAppResource) else ""
         for route in resource:
             # The routes of a sub-application know their own resource, which has the whole path.
             own = route.resource or resource
-            yield route.method, own.canonical or "/", own.name or "", _name(route.handler)
+            yield route.method, f"{domain}{own.canonical or '/'}", own.name or "", _name(route.handler)
 
 
 def _name(handler: Any) -> str:
     inner = inspect.unwrap(handler)
+    while isinstance(inner, functools.partial):
+        inner = inner.func
     name = getattr(inner, "__qualname__", None) or type(inner).__qualname__
     return f"{getattr(inner, '__module__', None) or type(inner).__module__}.{name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import time
 
@@ -98,9 +99,12 @@ def create_big() -> web.Application:
     made = web.Application()
     inner = web.Application()
     inner.router.add_get("/{number:[0-9]+}", hello, name="item")
+    other = web.Application()
+    other.router.add_get("/", functools.partial(hello))
     made.router.add_route("*", "/items", Items)
     made.router.add_post("/long/path/to/somewhere", hello)
     made.add_subapp("/inner", inner)
+    made.add_domain("*.example.org", other)
     return made
 
 

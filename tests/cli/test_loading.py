@@ -60,15 +60,17 @@ def test_limits_are_read_by_their_names() -> None:
         (["--tls-ca", "k", "m:a"], "need --tls-cert"),
         (["--access-log-format", "%m", "m:a"], "unknown atom '%m'"),
         (["--limit", "line", "m:a"], "'line' names no limit"),
-        (["--limit", "lines=5", "m:a"], "'lines=5' names no limit; there are line, field"),
+        (["--limit", "lines=5", "m:a"], "'lines=5' names no limit; there are connections"),
         (["--limit", "line=many", "m:a"], "'many' is no number"),
         (["--limit", "line=-1", "m:a"], "Limits.line is a whole number"),
         (["--reload-dir", "nowhere", "m:a"], "--reload-dir nowhere: there is no such folder"),
         (["--app-dir", "nowhere", "m:a"], "--app-dir nowhere: there is no such folder"),
         (["--unknown"], "unknown option --unknown"),
+        (["--prot", "80", "m:a"], "unknown option --prot"),
         (["--static", "nowhere"], "there is no such folder"),
         ([":app"], "':app' is not module:app"),
         (["m:"], "'m:' is not module:app"),
+        (["./m.py:app"], "'./m.py:app' is not module:app, as in project.app:app"),
         (["--check", "--tls-cert", "nowhere.pem", f"{SITE}:app"], "TLS with nowhere.pem: No such file or directory"),
         ([f"{SITE}:app", "--unknown"], "is an application: nobody takes '--unknown'"),
         ([f"{SITE}:create_app", "more", "words"], "takes no arguments: nobody takes 'more words'"),
@@ -193,11 +195,12 @@ def test_check_says_that_it_went_well(name: str, capsys: pytest.CaptureFixture[s
 def test_routes_prints_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["routes", f"{SITE}:create_big", "--static", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split() for line in lines[:5]] == [
+    assert [line.split() for line in lines[:6]] == [
         ["METHOD", "PATH", "NAME", "HANDLER"],
         ["*", "/items", f"{SITE}.Items"],
         ["POST", "/long/path/to/somewhere", f"{SITE}.hello"],
         ["GET", "/inner/{number}", "item", f"{SITE}.hello"],
+        ["GET", "*.example.org/", f"{SITE}.hello"],
         ["GET", "/", "aioweb.web.static.StaticResource.handle"],
     ]
     assert len({line.index(line.split()[1]) for line in lines}) == 1, "columns"
