@@ -37,12 +37,11 @@ ORDER = {
         phase contract failures connection admission server networks proxied activation unixsocket sites
     """),
     "web": words("""
-        signals state tasks contexts compat fieldview bodies responsehead compression streamresponse response eventsource exceptions
-        text filetypes partcodings parts partwriter forms forwarded requesthead
-        request timelimit blocking detached views paths routerules routes domains
-        openfile fileresponse accel resources folder static
-        routedef routeindex routeadder router middlewares requestids wsmessage wshandshake wsoptions websocket
-        handler errorhandlers application runner
+        signals state tasks contexts compat fieldview bodies responsehead compression streamresponse response
+        eventsource exceptions text filetypes partcodings parts partwriter forms forwarded requesthead request
+        timelimit blocking detached views paths routerules routes domains openfile fileresponse accel resources
+        folder static routedef routeindex routeadder router middlewares requestids wsmessage wshandshake wsoptions
+        websocket handler errorhandlers application runner
     """),
 }
 FOUNDATION = {"_version", "hdrs", "log"}
