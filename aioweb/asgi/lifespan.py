@@ -43,7 +43,7 @@ class Lifespan:
             error = await self._end()
             if self._wanted:
                 raise LifespanFailed(f"{self._app!r} has no lifespan") from error
-            web_logger.info("%r has no lifespan: %r", self._app, error)
+            web_logger.info("%r has no lifespan: %s", self._app, "it returned" if error is None else repr(error))
         elif answer["type"] == "lifespan.startup.failed":
             raise LifespanFailed(f"{self._app!r} does not start: {answer.get('message', '')}") from await self._end()
         else:

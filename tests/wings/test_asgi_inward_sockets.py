@@ -394,9 +394,13 @@ async def returns_at_once(scope: Any, receive: Any, send: Any) -> None:
         await speaks_http_only(scope, receive, send)
 
 
-@pytest.mark.parametrize("app", [speaks_http_only, returns_at_once])
-async def test_an_application_may_do_without_a_lifespan_unless_one_is_wanted(serve: Any, app: Any) -> None:
+@pytest.mark.parametrize(("app", "how"), [(speaks_http_only, "AssertionError"), (returns_at_once, "it returned")])
+async def test_an_application_may_do_without_a_lifespan_unless_one_is_wanted(
+    serve: Any, caplog: pytest.LogCaptureFixture, app: Any, how: str
+) -> None:
+    caplog.set_level("INFO", "aioweb.web")
     address = await serve(around(app, []))
+    assert f"has no lifespan: {how}" in caplog.text
     assert (await address.request("GET", "/app")).body == b"hello"
     wanting = around(app, [], lifespan=True)
     with pytest.raises(RuntimeError, match="has no lifespan"):
