@@ -114,7 +114,7 @@ def test_the_tests_of_the_guide_pass(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n")
     pytester.makepyfile(test_it="\n".join(re.findall(r"^```python\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)))
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error")
-    done.assert_outcomes(passed=9)
+    done.assert_outcomes(passed=10)
 
 
 STAND_IN = """
