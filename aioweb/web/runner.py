@@ -331,7 +331,7 @@ async def _run(
     if inspect.isawaitable(app):
         app = await app
     runner = AppRunner(app, **options)
-    if app.debug:
+    if options.get("debug", app.debug):
         _show(options.get("access_log"))
     try:
         await runner.setup()

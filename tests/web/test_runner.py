@@ -225,13 +225,14 @@ def test_print_none_tells_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("said_to_app", "said_to_run_app"), [({"debug": True}, {}), ({}, {"debug": True})])
 def test_in_debug_mode_the_access_log_is_to_be_seen(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], said_to_app: Any, said_to_run_app: Any
 ) -> None:
     monkeypatch.setattr(access_logger, "propagate", False)
     monkeypatch.setattr(access_logger, "handlers", [])
     monkeypatch.setattr(access_logger, "level", logging.NOTSET)
-    run(app_of(debug=True), visit_all, host="127.0.0.1", port=0)
+    run(app_of(**said_to_app), visit_all, host="127.0.0.1", port=0, **said_to_run_app)
     assert '"GET / HTTP/1.1" 200 12' in capsys.readouterr().err
 
 
