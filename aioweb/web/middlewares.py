@@ -188,8 +188,8 @@ def normalize_path_middleware(
             return await handler(request)
         for path in _candidates(request.head.path, append_slash, remove_slash, merge_slashes):
             if await _is_known(request, path):
-                query = request.head.query
-                raise redirect_class(f"{path}?{query}" if query else path)
+                target, query = f"{request.root_path}{path}", request.head.query
+                raise redirect_class(f"{target}?{query}" if query else target)
         return await handler(request)
 
     return normalize_path

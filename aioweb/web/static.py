@@ -215,8 +215,8 @@ class StaticResource(PrefixResource):
             return Response(text=found.render(decode_value(form)), content_type="text/html", charset="utf-8")
         if isinstance(found, _Folder):
             # No part of the path is empty, so it never begins with two slashes, and names no host (CVE-2023-28370).
-            query = request.head.query
-            raise HTTPMovedPermanently(URL.build(path=f"{quote_form(form)}/", query_string=query, encoded=True))
+            path, query = f"{request.root_path}{quote_form(form)}/", request.head.query
+            raise HTTPMovedPermanently(URL.build(path=path, query_string=query, encoded=True))
         response = FileResponse(found.source)
         policy = self._cache(found.path)
         if policy is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -277,3 +278,18 @@ async def test_a_prefix_stands_before_named_routes() -> None:
     request.match_info = await app.router.resolve(request)
     request.match_info.add_app(app)  # type: ignore[attr-defined]
     assert str(request.url_for("item", number="4 5")) == "/a%20b/items/4%205"
+
+
+async def test_a_prefix_stands_before_what_paths_are_redirected_to(serve: Any, tmp_path: Path) -> None:
+    async def folder(request: web.Request) -> web.Response:
+        return web.Response()
+
+    (tmp_path / "sub folder").mkdir()
+    app = web.Application(middlewares=[web.normalize_path_middleware()])
+    app.router.add_get("/items/", folder)
+    app.router.add_static("/files", tmp_path, index="index.html")
+    address = await serve(app, forwarded=TrustedProxies("127.0.0.1", fields=["X-Forwarded-Prefix"]))
+    for path in ("/items?q=1", "/files/sub%20folder?q=1"):
+        for prefix in ("", "/a%20b"):
+            answer = await address.request("GET", path, f"X-Forwarded-Prefix: {prefix}")
+            assert answer.headers["Location"] == f"{prefix}{path.replace('?', '/?')}"
