@@ -285,6 +285,7 @@ async def test_a_prefix_stands_before_what_paths_are_redirected_to(serve: Any, t
         return web.Response()
 
     (tmp_path / "sub folder").mkdir()
+    (tmp_path / "sub folder" / "index.html").touch()
     app = web.Application(middlewares=[web.normalize_path_middleware()])
     app.router.add_get("/items/", folder)
     app.router.add_static("/files", tmp_path, index="index.html")
