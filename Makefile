@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fuzz bench docs wheels clean
+.PHONY: help run test lint fuzz bench bench-quick docs wheels clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(INSTALLED): setup.py pyproject.toml requirements-dev.txt $(shell find aioweb -name '_*.c')
 	$(PYTHON) -m venv $(VENV)
@@ -31,8 +31,11 @@ fuzz: $(INSTALLED)  ## search for an hour for octets that break a promise
 	$(BIN)/python -m fuzz
 	$(BIN)/python -m fuzz.sanitizers
 
-bench: $(INSTALLED)  ## compare with other servers on this machine (needs wrk)
-	$(PYTHON) -m benchmarks.macro
+bench: $(INSTALLED)  ## compare with other servers on this machine, ten minutes (needs wrk)
+	$(PYTHON) -m benchmarks.macro --workload browser --rounds 4
+
+bench-quick: $(INSTALLED)  ## the same in two minutes: one loop, short rounds
+	$(PYTHON) -m benchmarks.macro --workload browser --loops uvloop --quick
 
 docs: $(INSTALLED)  ## build the documentation into docs/_build/html, warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
