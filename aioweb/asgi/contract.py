@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -18,3 +19,14 @@ ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HTTP_SPEC = "2.5"
 """The version of the HTTP part of the specification that we speak; WebSockets are described in the same one."""
+
+
+def takes(called: Any, *arguments: object) -> bool:
+    """Tell whether it can be called with as many arguments; True for what does not say, as compiled functions may."""
+    try:
+        inspect.signature(called).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:
+        return callable(called)
+    return True

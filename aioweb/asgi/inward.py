@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from aioweb import web
 from aioweb.asgi.answers import Answer, answer_http
-from aioweb.asgi.contract import HTTP_SPEC, ASGIApplication, Scope
+from aioweb.asgi.contract import HTTP_SPEC, ASGIApplication, Scope, takes
 from aioweb.asgi.lifespan import Lifespan
 from aioweb.asgi.sockets import answer_websocket
 
@@ -35,7 +35,7 @@ class ASGIHandler:
             error, False does not ask.
         websocket: arguments of the `WebSocketResponse`s that it accepts, such as `max_msg_size` and `heartbeat`.
 
-    Raises TypeError for what cannot be called.
+    Raises TypeError for what cannot be called like that, a WSGI application for example.
     """
 
     def __init__(
@@ -45,8 +45,11 @@ class ASGIHandler:
         lifespan: bool | None = None,
         websocket: Mapping[str, Any] = _NOTHING,
     ) -> None:
-        if not callable(asgi_app):
-            raise TypeError(f"an ASGI application must be callable, not {asgi_app!r:.100}")
+        if not takes(asgi_app, {}, None, None):
+            hint = "; add_subapp() mounts one of aioweb" if isinstance(asgi_app, web.Application) else ""
+            raise TypeError(
+                f"an ASGI application is callable with (scope, receive, send), and {asgi_app!r:.100} is not{hint}"
+            )
         web.WebSocketResponse(**websocket)  # wrong ones are a mistake of today, not of the first client
         self._app = asgi_app
         self._websocket = websocket

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aioweb import web
-from aioweb.asgi.contract import ASGIApplication, Receive, Scope, Send
+from aioweb.asgi.contract import ASGIApplication, Receive, Scope, Send, takes
 from aioweb.asgi.exchange import HTTPExchange, WebSocketExchange, run
 from aioweb.log import web_logger
 
@@ -36,7 +36,7 @@ def to_asgi(
 
     Raises TypeError for what is neither an application nor makes one.
     """
-    if not callable(app):
+    if not takes(app):
         raise TypeError(f"to_asgi() takes an Application, or a function that makes one, not {app!r:.100}")
     return _Served(app, options)
 

@@ -461,6 +461,11 @@ async def test_what_cannot_be_mounted_is_refused() -> None:
     app = web.Application()
     with pytest.raises(TypeError, match="callable"):
         asgi.mount(app, "/app", 5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"is callable with .scope, receive, send., and .* is not$"):
+        asgi.mount(app, "/app", lambda environ, start_response: [])  # type: ignore[arg-type, misc]
+    with pytest.raises(TypeError, match="is not; add_subapp"):
+        asgi.mount(app, "/app", web.Application())  # type: ignore[arg-type]
+    asgi.mount(app, "/app", min)  # type: ignore[arg-type]  # compiled: it does not say what it takes
     with pytest.raises(ValueError, match="slash"):
         asgi.mount(app, "app", sending())
     with pytest.raises(ValueError, match="max_msg_size"):

@@ -346,6 +346,8 @@ async def test_what_nobody_speaks_is_refused(served: Any) -> None:
         await call(await served(lambda request: None), {"type": "udp"})
     with pytest.raises(TypeError, match="to_asgi"):
         asgi.to_asgi(5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="to_asgi"):
+        asgi.to_asgi(asgi.to_asgi(web.Application()))  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         asgi.to_asgi(web.Application())({"type": "http"})  # type: ignore[call-arg]  # the two calls of ASGI 2
 
