@@ -13,6 +13,9 @@ from aioweb import web
 from aioweb._version import __version__
 from aioweb.log import access_logger
 
+JSON = "json"
+"""The format of the access log that stands for JSONAccessLogger."""
+
 _EPILOG = """\
 examples:
   python -m aioweb project.app:app                 an Application
@@ -72,7 +75,7 @@ class Options:
     debug: bool
     limits: dict[str, Any]
     """Those of the application that are to be changed, by their names."""
-    when_full: str
+    when_full: str | None
     shutdown_timeout: float
     static: str | None
     app_dir: str
@@ -105,7 +108,7 @@ def parse(argv: Sequence[str]) -> Options:
         for folder in folders:
             if not Path(folder).is_dir():
                 raise UsageError(f"--{name} {folder}: there is no such folder")
-    if values["access_log_format"] is not None:
+    if values["access_log_format"] not in (None, JSON):
         try:
             web.AccessLogger(access_logger, values["access_log_format"])
         except ValueError as error:
@@ -179,9 +182,9 @@ def option_parser() -> argparse.ArgumentParser:
     group = parser.add_argument_group("logs and limits")
     add = group.add_argument
     add("--no-access-log", dest="access_log", action="store_false", help="no line for each request")
-    add("--access-log-format", metavar="FORMAT", help="in the dialect of Apache or of gunicorn")
+    add("--access-log-format", metavar="FORMAT", help="in the dialect of Apache or of gunicorn, or json")
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info")
-    add("--when-full", choices=("wait", "refuse"), default="wait", help="connections over their limit (default: wait)")
+    add("--when-full", choices=("wait", "refuse"), help="connections over their limit (default: wait)")
     add("--limit", action="append", default=[], metavar="NAME=VALUE", help=f"may be repeated: {_limit_names()}")
     return parser
 

@@ -14,7 +14,7 @@ from aioweb import web
 from aioweb.cli.channel import Supervisor
 from aioweb.cli.listening import BACKLOG, listening
 from aioweb.cli.loading import load
-from aioweb.cli.options import Options, UsageError
+from aioweb.cli.options import JSON, Options, UsageError
 from aioweb.log import access_logger
 
 
@@ -60,6 +60,12 @@ def _run(options: Options, sockets: Sequence[socket.socket], tell: Callable[...,
     said: dict[str, Any] = {"debug": True} if options.debug else {}
     if options.forwarded is not None:
         said["forwarded"] = options.forwarded
+    if options.when_full is not None:
+        said["when_full"] = options.when_full
+    if options.access_log_format == JSON:
+        said["access_log_class"] = web.JSONAccessLogger
+    elif options.access_log_format is not None:
+        said["access_log_format"] = options.access_log_format
     web.run_app(
         app,
         sock=sockets,
@@ -67,9 +73,7 @@ def _run(options: Options, sockets: Sequence[socket.socket], tell: Callable[...,
         backlog=BACKLOG,
         loop=new_loop,
         shutdown_timeout=options.shutdown_timeout,
-        when_full=options.when_full,
         access_log=access_logger if options.access_log else None,
-        access_log_format=options.access_log_format,
         print=tell,
         proxy_protocol=options.proxy_protocol or False,
         **said,

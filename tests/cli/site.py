@@ -108,6 +108,12 @@ def create_big() -> web.Application:
     return made
 
 
+def create_with_arguments() -> web.Application:
+    return web.Application(
+        limits=web.Limits(connections=1), handler_args={"when_full": "refuse", "access_log_format": "<%s>"}
+    )
+
+
 def create_slow() -> web.Application:
     made = web.Application()
     made.router.add_get("/", be_slow)

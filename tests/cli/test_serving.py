@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -86,6 +87,22 @@ def test_connections_over_their_limit_are_refused_if_that_is_asked_for() -> None
             first.sendall(b"\r\n")
             assert first.recv(1000).startswith(b"HTTP/1.1 200 ")
         assert program.end() == 0
+
+
+def test_the_access_log_may_be_json() -> None:
+    with aioweb("--access-log-format", "json") as (program, port):
+        get(port)
+        assert program.end() == 0
+    assert [json.loads(line)["status"] for line in program.output.splitlines() if line.startswith("{")] == [200]
+
+
+def test_what_is_not_said_is_left_to_the_application() -> None:
+    with aioweb(app="create_with_arguments") as (program, port):
+        with socket.create_connection(("127.0.0.1", port), 5) as first:
+            first.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n")
+            assert get(port).startswith(b"HTTP/1.1 503 ")
+        assert program.end() == 0
+    assert "<503>" in program.output
 
 
 def test_silence() -> None:
