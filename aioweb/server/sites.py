@@ -294,7 +294,8 @@ class TCPSite(_SocketSite):
 
     Args:
         host: name or address; None for all interfaces.
-        port: 0 for one that is free, which `port` tells after `start`; None for 8080, or 8443 with TLS.
+        port: 0 for one that is free, which `port` tells after `start`; None for 8080, or 8443 with TLS. Raises
+            ValueError for a number beyond 65535.
         reuse_address, reuse_port: socket options; None is True for the first one on Unix, else False.
         proxy_protocol: each connection has to begin with a header of the PROXY protocol, version 1 or 2. True takes it
             from everybody, a list of networks ("10.0.0.0/8", "::1", "unix") only from these. Other connections are cut.
@@ -314,6 +315,8 @@ class TCPSite(_SocketSite):
         proxy_protocol: ProxyProtocol = False,
     ) -> None:
         super().__init__(runner, ssl_context=ssl_context, backlog=backlog, proxy_protocol=proxy_protocol)
+        if isinstance(port, int) and not 0 <= port <= 65535:  # the system would take what its lowest 16 bits say
+            raise ValueError(f"a port is a number from 0 to 65535, not {port!r}")
         self._host = host
         self._port = port if port is not None else (8443 if ssl_context is not None else 8080)
         self._reuse_address = reuse_address

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -30,6 +31,8 @@ def unix_socket(path: str | os.PathLike[str], mode: int | None = None) -> Iterat
 
 def bind_unix(path: str, mode: int | None) -> socket.socket:
     """A Unix socket at `path`, which does not listen yet. Raises OSError if somebody listens there; see UnixSite."""
+    if not path:  # Linux would make up a name that nobody knows
+        raise OSError(errno.EINVAL, "cannot listen at '': the path is empty")
     # Looked at first, for a bind that fails does not say whether the other one lives.
     _remove_dead(path)
     sock = socket.socket(socket.AF_UNIX)

@@ -117,6 +117,12 @@ async def test_an_address_that_cannot_be_had_is_an_os_error(runner: FakeRunner, 
     assert runner.sites == [first]
 
 
+@pytest.mark.parametrize("port", [-1, 65536])
+async def test_a_number_that_is_no_port_is_refused(runner: FakeRunner, port: int) -> None:
+    with pytest.raises(ValueError, match=f"from 0 to 65535, not {port}"):
+        TCPSite(runner, "127.0.0.1", port)
+
+
 async def test_a_host_that_has_no_address_is_an_os_error(runner: FakeRunner) -> None:
     with pytest.raises(OSError):
         await TCPSite(runner, "no.such.host.invalid", 0).start()
@@ -391,6 +397,8 @@ async def test_a_unix_client_that_waits_in_the_backlog_is_served(runner: FakeRun
 async def test_a_unix_socket_that_cannot_be_had_leaves_nothing_behind(runner: FakeRunner, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file or directory"):
         await UnixSite(runner, tmp_path / "nowhere" / "s").start()
+    with pytest.raises(OSError, match="the path is empty"):
+        await UnixSite(runner, "").start()
     site = UnixSite(runner, tmp_path / "s", backlog="many")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         await site.start()
