@@ -44,7 +44,11 @@ def pause_before(last_pause: float, lived: float) -> float:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    try:
+        print(text, flush=True)
+    except OSError:  # whoever has read it is gone; nobody shall have to stop or replace workers because of that
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 class _Worker:

@@ -17,7 +17,7 @@ from aioweb.cli.channel import environment
 from aioweb.cli.supervisor import pause_before
 from tests.cli.test_serving import SITE, aioweb, fail, get, is_open
 from tests.functional.load import load
-from tests.functional.processes import children, is_alive, running, wait_until
+from tests.functional.processes import DEADLINE, ROOT, children, is_alive, running, wait_until
 
 CODE = """
 import os
@@ -97,6 +97,22 @@ def test_what_starts_no_longer_is_tried_again(tmp_path: Path) -> None:
         code.write_text(CODE % "two")
         wait_until(lambda: len(children(program)) == 2 and b"\r\nVersion: two\r\n" in get(port))
         assert program.end() == 0
+
+
+def test_it_goes_on_although_nobody_reads_what_it_says() -> None:
+    words = [sys.executable, "-m", "aioweb", "-P", "0", "-w", "2", f"{SITE}:app"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as supervisor:
+        try:
+            assert supervisor.stdout is not None
+            port = int(supervisor.stdout.readline().split("//127.0.0.1:")[1].split()[0])
+            supervisor.stdout.close()
+            before = pids(port, 2)
+            assert get(port, "/die") == b""
+            wait_until(lambda: pid_in(get(port)) not in before)
+            supervisor.terminate()
+            assert supervisor.wait(DEADLINE) == 0
+        finally:
+            supervisor.kill()
 
 
 def test_workers_end_when_their_supervisor_is_killed() -> None:
