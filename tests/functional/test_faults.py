@@ -141,5 +141,5 @@ async def test_an_upload_for_which_there_is_no_room_is_a_507_and_leaves_nothing(
 
 def test_the_limits_of_these_tests_can_be_set() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert FILES < soft
+    assert soft > FILES
     assert hard == resource.RLIM_INFINITY or hard > FILES
