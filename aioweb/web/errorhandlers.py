@@ -18,7 +18,7 @@ from aioweb.server.flow import ClientDisconnectedError
 from aioweb.server.stream import BodyError
 from aioweb.server.wsevents import WebSocketClosed
 from aioweb.web.exceptions import HTTPException
-from aioweb.web.handler import explain_result
+from aioweb.web.handler import refuse_result
 from aioweb.web.middlewares import Handler
 from aioweb.web.request import Request
 from aioweb.web.response import Response
@@ -93,7 +93,7 @@ class ErrorHandlers:
             try:
                 response = await handler(request)
                 if not isinstance(response, StreamResponse):
-                    raise TypeError(explain_result(request, response))
+                    refuse_result(request, response)
                 return response
             except Exception as exception:
                 if _answers_nothing(request, exception):

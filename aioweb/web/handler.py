@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from aioweb.log import access_logger, server_logger
 from aioweb.protocol.errors import ProtocolError
@@ -86,7 +86,7 @@ def make_handler(
             try:
                 response = await respond(request)
                 if not isinstance(response, StreamResponse):
-                    raise TypeError(explain_result(request, response))
+                    refuse_result(request, response)
             except HTTPException as exception:
                 response = exception
             await response.finish(request)
@@ -200,11 +200,13 @@ def _tell_gone(request: BaseRequest, observers: Observers, logger: logging.Logge
     logger.debug("The client of %r is gone", request)
 
 
-def explain_result(request: BaseRequest, result: object) -> str:
-    """Say what is wrong with a result that is no response."""
+def refuse_result(request: BaseRequest, result: object) -> NoReturn:
+    """Raise for a result that is no response: TypeError, or ClientDisconnectedError if nobody waits for one."""
+    if request.writer.transport is None:
+        raise ClientDisconnectedError("the client has gone, and the handler has returned nothing")
     handler = getattr(request.match_info, "handler", None)
     said = "nothing: is a return statement missing?" if result is None else f"{result!r:.200}"
-    return f"the handler {handler!r}, or a middleware in front of it, must return a response, not {said}"
+    raise TypeError(f"the handler {handler!r}, or a middleware in front of it, must return a response, not {said}")
 
 
 async def continue_on_read(request: BaseRequest) -> StreamResponse | None:

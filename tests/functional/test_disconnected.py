@@ -63,6 +63,33 @@ class Watcher:
         return await asyncio.wait_for(self.told.get(), PATIENCE)
 
 
+@pytest.mark.parametrize("has_error_handler", [False, True])
+async def test_a_handler_that_returns_nothing_because_its_client_has_gone_has_not_failed(
+    serve: Serve, caplog: pytest.LogCaptureFixture, has_error_handler: bool
+) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def watch(request: web.Request) -> web.Response:
+        begun.set()
+        await request.disconnected()
+        asyncio.get_running_loop().call_soon(ended.set)
+        return None  # type: ignore[return-value]
+
+    async def show(request: web.Request, exception: Exception) -> web.Response:
+        raise AssertionError("nothing has failed")
+
+    app = web.Application()
+    app.router.add_get("/", watch)
+    if has_error_handler:
+        app.add_error_handler(Exception, show)
+    peer = await (await serve(app)).connect()
+    await peer.send(GET)
+    await asyncio.wait_for(begun.wait(), PATIENCE)
+    peer.abort()
+    await asyncio.wait_for(ended.wait(), PATIENCE)
+    assert [record.getMessage() for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == []
+
+
 def reset(peer: Peer) -> None:
     peer.abort()
 
