@@ -384,7 +384,7 @@ async def test_nothing_is_left_of_a_websocket_that_is_over(serve: Any) -> None:
     _, clients = await room(serve, 1)
     await clients[0].close()
     gc.collect()
-    assert not [thing for thing in gc.get_objects() if isinstance(thing, web.WebSocketResponse) and thing.prepared]
+    assert not [thing for thing in gc.get_objects() if type(thing) is web.WebSocketResponse and thing.prepared]
 
 
 @pytest.mark.parametrize("lines", [(), (DEFLATE,)])
