@@ -129,7 +129,10 @@ async def test_an_upload_for_which_there_is_no_room_is_a_507_and_leaves_nothing(
         assert answers[-1].endswith(b"\r\n\r\n%d" % (room // 2)), "what there is room for is taken"
 
         def is_clean() -> bool:
-            links = [os.readlink(link) for link in Path(f"/proc/{program.process.pid}/fd").iterdir()]
+            try:
+                links = [os.readlink(link) for link in Path(f"/proc/{program.process.pid}/fd").iterdir()]
+            except FileNotFoundError:  # closed while we look
+                return False
             return not any("(deleted)" in link for link in links)
 
         await asyncio.to_thread(wait_until, is_clean, "temporary files are left open")
