@@ -127,7 +127,7 @@ def page(measured: list[tuple[str, Row, list[Row]]]) -> str:
             *([f"Left out: {', '.join(why)}.", ""] if why else []),
             f"Commit {report['commit']}, {report['date'][:10]}, {machine['cpu']}, {machine['cores']} cores, Python "
             f"{report['versions']['python']}; medians of {settings['rounds']} rounds of {settings['duration']} s; "
-            f"extensions in C: {', '.join(report['aioweb_extensions']) or 'none'}.",
+            f"extensions in C: {', '.join(sorted(set(report['aioweb_extensions']))) or 'none'}.",
             "",
         ]
     versions = measured[-1][1]["versions"] if measured else {}

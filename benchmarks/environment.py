@@ -124,7 +124,7 @@ def extensions() -> list[str]:
     """The compiled extensions of aioweb that are in use, by module name; empty for aioweb in Python only."""
     if os.environ.get("AIOWEB_NO_EXTENSIONS") == "1":
         return []
-    return sorted(path.name.partition(".")[0] for path in (ROOT / "aioweb").rglob("*.so"))
+    return sorted({path.name.partition(".")[0] for path in (ROOT / "aioweb").rglob("*.so")})
 
 
 def commit() -> str:

@@ -119,8 +119,8 @@ def _all() -> list[Workload]:
     closing = [field.replace("keep-alive", "close") for field in _FIELDS]
     return [
         Workload("plaintext", "GET, 13 bytes of text", 64, get("/"), text),
-        Workload("minimal", "the same, with the one field that must be there", 64, get("/", [_HOST]), text),
-        Workload("browser", "the same with 16 fields", 64, get("/", _FIELDS + _MORE_FIELDS), text),
+        Workload("minimal", "plaintext with the one field that must be there", 64, get("/", [_HOST]), text),
+        Workload("browser", "plaintext with the 16 fields of a browser", 64, get("/", _FIELDS + _MORE_FIELDS), text),
         Workload(
             "item",
             "GET, a part of the path and two of the query",
