@@ -160,6 +160,8 @@ async def is_refused(port: int) -> bool:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        return False  # the listener was closed in this very moment: the next one is refused
     writer.close()
     return False
 
