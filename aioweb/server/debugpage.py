@@ -110,8 +110,8 @@ def _lines(frame: Frame) -> str:
 
 def _frame_of_interest(frames: list[Frame]) -> Frame | None:
     """The innermost one of the application, for it is hardly ever the library that is wrong; else the innermost."""
-    own = [frame for frame in frames if frame.is_application]
-    return (own or frames or [None])[-1]  # type: ignore[list-item]
+    candidates = [frame for frame in frames if frame.is_application] or frames
+    return candidates[-1] if candidates else None
 
 
 def _table(rows: list[tuple[str, str]]) -> str:
