@@ -12,7 +12,6 @@ from aioweb.asgi.contract import HTTP_SPEC, ASGIApplication, Scope, takes
 from aioweb.asgi.lifespan import Lifespan
 from aioweb.asgi.sockets import answer_websocket
 
-_REST: Final = "/{path:.*}"
 _NOTHING: Final[Mapping[str, Any]] = {}
 # They speak of a coding that was undone: the application would do it once more, by a length that it no longer has.
 _OF_ENCODED: Final = frozenset({b"content-encoding", b"content-length"})
@@ -86,7 +85,7 @@ class ASGIHandler:
             "path": outside + _decode(head.path),
             "raw_path": head.path.encode("utf-8", "surrogateescape"),
             "query_string": head.query.encode("utf-8", "surrogateescape"),
-            "root_path": outside + _decode(_place(head.path, _depth(request))),
+            "root_path": outside + _decode(_place(head.path, web.mount_depth(request))),
             "headers": _fields(request),
             "client": _client(request),
             "server": _server(request),
@@ -115,24 +114,12 @@ def mount(
 
     Returns: the handler.
 
-    Raises what `ASGIHandler` and `UrlDispatcher.add_route` raise.
+    Raises what `ASGIHandler` and `UrlDispatcher.add_mount` raise.
     """
     handler = ASGIHandler(asgi_app, **options)
-    place = prefix.rstrip("/")
-    if place:
-        app.router.add_route("*", place, handler)
-    app.router.add_route("*", f"{place}{_REST}", handler, name=name)
+    app.router.add_mount(prefix, handler, name=name)
     app.cleanup_ctx.append(handler.lifespan)
     return handler
-
-
-def _depth(request: web.BaseRequest) -> int:
-    """How many segments of the path lead to the application."""
-    resource = getattr(request.match_info.route, "resource", None)
-    if resource is None:
-        return 0
-    path: str = resource.canonical
-    return path.removesuffix("/{path}").count("/")
 
 
 def _place(path: str, depth: int) -> str:

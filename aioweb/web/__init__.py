@@ -132,6 +132,7 @@ from aioweb.web.resources import (
     Resource,
 )
 from aioweb.web.response import Response, json_bytes_response, json_response
+from aioweb.web.routeadder import mount_depth
 from aioweb.web.routedef import (
     AbstractRouteDef,
     RouteDef,
@@ -348,6 +349,7 @@ __all__ = (
     "json_bytes_response",
     "json_response",
     "middleware",
+    "mount_depth",
     "normalize_path_middleware",
     "options",
     "patch",

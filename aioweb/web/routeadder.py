@@ -11,7 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import attrs
 
@@ -32,6 +32,20 @@ from aioweb.web.routes import (
 )
 from aioweb.web.static import CacheLike, FileHandler, ResponseFactory, StaticResource
 from aioweb.web.views import HandlerLike
+
+_BELOW: Final = "/{path:.*}"
+
+
+def mount_depth(request: Any) -> int:
+    """How many segments of the path lead to the handler of a request, without those that its part `/{path:.*}` holds.
+
+    All of them where the route ends without such a part, 0 for a request without a route.
+    """
+    resource = getattr(request.match_info.route, "resource", None)
+    if resource is None:
+        return 0
+    path: str = resource.canonical
+    return path.removesuffix("/{path}").count("/")
 
 
 class ResourceTable(Protocol):
@@ -237,6 +251,26 @@ class RouteAdder(ABC):
         Raises ValueError for a file that is not there and for a bad cache, and what `add_route` raises.
         """
         return self.add_get(path, FileHandler(file, cache), **kwargs)
+
+    def add_mount(self, prefix: str, handler: HandlerLike, *, name: str | None = None, **kwargs: Any) -> ResourceRoute:
+        """Let one handler answer every method at a prefix and at every path below it: an application of another kind.
+
+        `mount_depth(request)` tells it where its paths begin.
+
+        Args:
+            prefix: such as "/shop"; "/" or "" for all paths.
+            handler: as for `add_route`.
+            name: `url_for(name, path="items/1")` is a URL below the prefix.
+            kwargs: as for `add_route`.
+
+        Returns: the route of the paths below.
+
+        Raises what `add_route` raises.
+        """
+        place = prefix.rstrip("/")
+        if place:
+            self.add_route("*", place, handler, **kwargs)
+        return self.add_route("*", place + _BELOW, handler, name=name, **kwargs)
 
     @abstractmethod
     def _place(self, path: str, name: str | None, middlewares: Iterable[MiddlewareLike], rules: RouteRules) -> Place:

@@ -15,7 +15,6 @@ from aioweb.wsgi.threads import NoRoom, Threads
 _THREADS: Final = 16
 _WAITING: Final = 100
 _BUFFER: Final = 65536
-_REST: Final = "/{path:.*}"
 
 
 class WSGIHandler:
@@ -80,7 +79,7 @@ class WSGIHandler:
         else:
             content = io.BufferedReader(ContentStream(call.read), _BUFFER)
         environ = make_environ(
-            request, depth=_depth(request), script_name=self._script_name, content=content, length=length
+            request, depth=web.mount_depth(request), script_name=self._script_name, content=content, length=length
         )
         environ["wsgi.multithread"] = self._is_multithread
         try:
@@ -95,15 +94,6 @@ class WSGIHandler:
     def close(self, _: object = None) -> None:
         """Let the threads end. `mount` sees to it; after this the handler can be used again."""
         self._threads.close()
-
-
-def _depth(request: web.BaseRequest) -> int:
-    """How many segments of the path lead to the application."""
-    resource = getattr(request.match_info.route, "resource", None)
-    if resource is None:
-        return 0
-    path: str = resource.canonical
-    return path.removesuffix("/{path}").count("/")
 
 
 def mount(
@@ -122,12 +112,9 @@ def mount(
 
     Returns: the handler.
 
-    Raises what `WSGIHandler` and `UrlDispatcher.add_route` raise.
+    Raises what `WSGIHandler` and `UrlDispatcher.add_mount` raise.
     """
     handler = WSGIHandler(wsgi_app, **options)
-    place = prefix.rstrip("/")
-    if place:
-        app.router.add_route("*", place, handler)
-    app.router.add_route("*", f"{place}{_REST}", handler, name=name)
+    app.router.add_mount(prefix, handler, name=name)
     app.on_cleanup.append(handler.close)
     return handler
