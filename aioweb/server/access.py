@@ -1,7 +1,8 @@
 """The access log, first subscriber of the seam in observe.py: one line for each request, when it is over.
 
-It refuses to know how lines are kept: they go to a `logging.Logger`. How a line of text is made is accessformat.py's.
-Read of a request: remote, method, raw_path, version, headers; of a response: status, body_length, headers.
+It refuses to know how lines are kept: they go to a `logging.Logger`, by the way of accesslines.py. How a line of text
+is made is accessformat.py's. Read of a request: remote, method, raw_path, version, headers, match_info; of a response:
+status, body_length, headers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, ClassVar, Final
 
 from aioweb.log import access_logger, server_logger
-from aioweb.server.accessformat import atoms_of_refusal, compile_format, iso_time
+from aioweb.server.accessformat import LineFormat, iso_time
+from aioweb.server.accesslines import Lines
 from aioweb.server.observe import Observer
 
 _NOTHING_SENT: Final = 499
@@ -99,7 +101,7 @@ class LineAccessLogger(AbstractAccessLogger):
 
     def __init__(self, logger: logging.Logger, log_format: str) -> None:
         super().__init__(logger, log_format)
-        self._write = _writer(logger)
+        self._write = Lines(logger).write
 
     @property
     def enabled(self) -> bool:
@@ -123,22 +125,6 @@ class LineAccessLogger(AbstractAccessLogger):
         self._write(self.format_refusal(status, reason, peername))
 
 
-def _writer(logger: logging.Logger) -> Callable[[str], object]:
-    """What hands a line to the logger: `logger.info`, but for its search for the caller, who is always the same.
-
-    That search is 2 of the 7 us that `info` takes with a StreamHandler. A logger that is not just a Logger may have its
-    own idea of `info`.
-    """
-    if type(logger) is not logging.Logger:
-        return logger.info
-
-    def write(line: str) -> None:
-        if logger.isEnabledFor(logging.INFO):
-            logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, line, (), None, "log"))
-
-    return write
-
-
 class AccessLogger(LineAccessLogger):
     """Lines after a format, `LOG_FORMAT` unless another is given; what is missing is a dash.
 
@@ -155,24 +141,24 @@ class AccessLogger(LineAccessLogger):
         ValueError: the format has an unknown atom.
     """
 
-    __slots__ = ("_atoms", "_refusal_atoms", "_template")
+    __slots__ = ("_format", "_refusal_format")
 
     LOG_FORMAT: ClassVar[str] = '%a %t "%r" %s %b "%{Referer}i" "%{User-Agent}i"'
     """The combined log format, which the usual analysers read."""
 
     def __init__(self, logger: logging.Logger, log_format: str = LOG_FORMAT) -> None:
         super().__init__(logger, log_format)
-        self._template, self._atoms = compile_format(log_format)
-        self._refusal_atoms = atoms_of_refusal(self._atoms)
+        self._format = LineFormat(log_format)
+        self._refusal_format = self._format.for_refusals()
 
     def format_line(self, request: Any, response: Any, time: float) -> str:
         """Return the line of one exchange."""
-        return self._template % tuple([atom(request, response, time) for atom in self._atoms])
+        return self._format.fill(request, response, time)
 
     def format_refusal(self, status: int, reason: str, peername: Any) -> str:
         """Return the line of one refusal; the format has no place for the reason, which the server's logger tells."""
         nobody = _Refused(peername, status)
-        return self._template % tuple([atom(nobody, nobody, 0.0) for atom in self._refusal_atoms])
+        return self._refusal_format.fill(nobody, nobody, 0.0)
 
 
 class _Aborted:

@@ -32,7 +32,7 @@ ORDER = {
         websocket.handshake websocket.messages websocket.connection
     """),
     "server": words("""
-        observe memory flow sendfile tunnel clock accessformat access stream decoding masking failurereport
+        observe memory flow sendfile tunnel clock accessformat accesslines access stream intake progress decoding masking failurereport
         debugpage errorpage channel writer wsevents outbox slowpeers pings websocket
         phase contract failures connection admission server networks proxied activation unixsocket sites
     """),

@@ -49,7 +49,7 @@ def test_a_line_is_the_whole_message_of_a_record_of_level_info(logger_class, log
     [record] = caplog.records
     assert (record.name, record.levelno, record.args) == ("tests.access", logging.INFO, ())
     assert "/messages?page=2" in record.msg
-    assert logging.Formatter("%(levelname)s %(filename)s %(funcName)s").format(record) == "INFO access.py log"
+    assert logging.Formatter("%(levelname)s %(filename)s %(funcName)s").format(record) == "INFO accesslines.py write"
 
 
 def test_a_logger_that_is_silenced_while_serving_gets_no_lines(logger, caplog):

@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 
 from aioweb.protocol.events import HttpVersion10
 from aioweb.server.access import AccessLogger
-from aioweb.server.accessformat import clf_time, compile_format, escape, iso_time
+from aioweb.server.accessformat import LineFormat, clf_time, escape, iso_time
 from tests.server.access_exchange import AGENT, ANY_TEXT, EVIL, EVIL_ESCAPED, Request, Response, line
 
 
@@ -90,7 +90,7 @@ def test_an_unknown_atom_is_named_when_the_logger_is_made(log_format, unknown):
 @pytest.mark.parametrize(("log_format", "example"), [("%X", "%Tf"), ("%(X)s", "%({Name}i)s")])
 def test_the_message_names_what_is_known_in_the_dialect_of_the_format(log_format, example):
     with pytest.raises(ValueError) as caught:
-        compile_format(log_format)
+        LineFormat(log_format)
     assert example in str(caught.value).split()
 
 

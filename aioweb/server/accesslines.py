@@ -1,0 +1,207 @@
+"""Where the lines of the access log go: to a `logging.Logger`, gathered into blocks where nobody can tell.
+
+`logging` makes a record of a line, hands it to every handler, which formats, writes and flushes it: 6 us, and a system
+call. So the lines of one turn of the loop are gathered and written at its end, in one piece. Under load a turn has
+dozens of requests; when there is little to do it has one, whose line is there at once: no line waits for a clock.
+
+That is done only if all that INFO reaches are plain handlers: a StreamHandler, FileHandler or WatchedFileHandler (not a
+class of somebody's own), no filters, and a format that has the same text around every message. Anything else gets
+ordinary records, one for each line, at once. What is there is looked at when a block begins, so it may change while
+serving.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from functools import lru_cache
+from logging import INFO, FileHandler, Formatter, Handler, LogRecord, StreamHandler
+from typing import Any, Final, NamedTuple
+
+from aioweb.log import server_logger
+
+_MUCH: Final = 65536
+"""Characters of lines that are held at most; one line more, to be exact."""
+
+
+class _Outlet(NamedTuple):
+    """A plain handler, and what its format puts around each message."""
+
+    handler: Any
+    before: str
+    after: str
+
+
+class Lines:
+    """The way of lines to a logger. An access logger makes one; any thread may write.
+
+    Lines are written at the end of the turn of the loop that brings them, at 64 KiB of them, where no loop runs at
+    once, and before the process forks or exits. What cannot be written is lost, and told once: it hurts no request.
+
+    Args:
+        logger: decides, as ever, where they go.
+    """
+
+    __slots__ = ("_held", "_lock", "_logger", "_lost", "_outlets", "_size")
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._lock = threading.RLock()
+        self._outlets: list[_Outlet] = []
+        self._held: list[str] = []
+        self._size = 0
+        self._lost: dict[Handler, int] = {}
+
+    def write(self, line: str) -> None:
+        """Write a line, which has no end of line, with level INFO."""
+        with self._lock:
+            if not self._held and not self._begin():
+                self._record(line)
+                return
+            self._held.append(line)
+            self._size += len(line)
+            if self._size > _MUCH:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what is held."""
+        with self._lock:
+            _holding.discard(self)
+            lines, self._held, self._size = self._held, [], 0
+            if lines:
+                for outlet in self._outlets:
+                    self._write_block(outlet, lines)
+
+    def _begin(self) -> bool:
+        """Begin a block, which this turn of the loop ends; False if this line has to be a record."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        outlets = _plain_outlets(self._logger)
+        if not outlets:
+            return False
+        self._outlets = outlets
+        _holding.add(self)
+        loop.call_soon(self.flush)
+        return True
+
+    def _record(self, line: str) -> None:
+        """Do what `logger.info` does, but for its search for the caller, who is always the same: 2 of its 7 us."""
+        logger = self._logger
+        if type(logger) is not logging.Logger:
+            logger.info(line)  # it may have its own idea of that
+        elif logger.isEnabledFor(INFO):
+            logger.handle(self._make_record(line))
+
+    def _make_record(self, message: str) -> LogRecord:
+        return self._logger.makeRecord(self._logger.name, *_ORIGIN, message, (), None, _FUNCTION)
+
+    def _write_block(self, outlet: _Outlet, lines: list[str]) -> None:
+        handler, before, after = outlet
+        between = f"{after}{handler.terminator}{before}"
+        handler.acquire()
+        try:
+            if type(handler) not in _UNWATCHED:
+                handler.reopenIfNeeded()
+            if handler.stream is None:  # closed, or to be opened late: the handler knows how
+                handler.handle(self._make_record(between.join(lines)))
+            else:
+                _write_text(handler.stream, f"{before}{between.join(lines)}{after}{handler.terminator}")
+                handler.flush()
+        except Exception as error:
+            self._tell_failure(handler, error, len(lines))
+        else:
+            self._tell_success(handler)
+        finally:
+            handler.release()
+
+    def _tell_failure(self, handler: Handler, error: Exception, count: int) -> None:
+        if handler not in self._lost:
+            server_logger.error("The access log cannot be written to %r, its lines are lost: %s", handler, error)
+        self._lost[handler] = self._lost.get(handler, 0) + count
+
+    def _tell_success(self, handler: Handler) -> None:
+        if lost := self._lost.pop(handler, 0):
+            server_logger.warning("The access log is written to %r again, %d lines were lost", handler, lost)
+
+
+_holding: Final[set[Lines]] = set()
+"""Those that hold lines at the moment."""
+
+
+def _flush_all() -> None:
+    for lines in list(_holding):
+        lines.flush()
+
+
+atexit.register(_flush_all)  # before `logging` closes its handlers, which has registered itself before
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_flush_all)  # or the child would write them, too
+
+
+_UNWATCHED: Final = (StreamHandler, FileHandler)
+_ORIGIN: Final = (INFO, __file__, 0)
+_FUNCTION: Final = "write"
+
+
+def _plain_outlets(logger: logging.Logger) -> list[_Outlet] | None:
+    """All handlers that INFO reaches; None if one of them, or the logger, has to see records."""
+    if (
+        type(logger) is not logging.Logger
+        or logger.filters
+        or logging.getLogRecordFactory() is not LogRecord
+        or not logger.isEnabledFor(INFO)
+    ):
+        return None
+    outlets = []
+    for handler in _handlers(logger):
+        if handler.level <= INFO:
+            frame = _frame(handler.formatter, logger.name) if _is_plain(handler) else None
+            if frame is None:
+                return None
+            outlets.append(_Outlet(handler, *frame))
+    return outlets
+
+
+def _handlers(logger: logging.Logger) -> Iterator[Handler]:
+    at: logging.Logger | None = logger
+    while at is not None:
+        yield from at.handlers
+        at = at.parent if at.propagate else None
+
+
+def _is_plain(handler: Handler) -> bool:
+    kind = type(handler)
+    # Not imported for its name: nobody who has none needs logging.handlers.
+    watched = kind.__name__ == "WatchedFileHandler" and kind.__module__ == "logging.handlers"
+    return (kind in _UNWATCHED or watched) and not handler.filters
+
+
+@lru_cache(maxsize=8)
+def _frame(formatter: Formatter | None, name: str) -> tuple[str, str] | None:
+    """What a formatter puts before and after each message; None if that is not always the same, as a time is not."""
+    if formatter is None:
+        return "", ""
+    if type(formatter) is not Formatter:
+        return None
+    short, long = (LogRecord(name, *_ORIGIN, text, (), None, _FUNCTION) for text in ("\1", "\2\2"))
+    for attribute in ("created", "msecs", "relativeCreated", "thread", "threadName", "process", "processName"):
+        setattr(long, attribute, 0)
+    long.taskName = "another task"
+    try:
+        before, _, after = formatter.format(short).partition("\1")
+        return (before, after) if formatter.format(long) == f"{before}\2\2{after}" else None
+    except Exception:  # it asks for what others put into records
+        return None
+
+
+def _write_text(stream: Any, text: str) -> None:
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:  # a format, or an access logger of somebody's own, in more than the stream has
+        stream.write(text.encode("ascii", "backslashreplace").decode())
