@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fuzz bench bench-quick docs wheels clean
+.PHONY: help run test lint fuzz bench bench-quick bench-record docs wheels clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,10 +32,13 @@ fuzz: $(INSTALLED)  ## search for an hour for octets that break a promise
 	$(BIN)/python -m fuzz.sanitizers
 
 bench: $(INSTALLED)  ## compare with other servers on this machine, ten minutes (needs wrk)
-	$(PYTHON) -m benchmarks.macro --workload browser --rounds 4
+	$(PYTHON) -m benchmarks
 
-bench-quick: $(INSTALLED)  ## the same in two minutes: one loop, short rounds
-	$(PYTHON) -m benchmarks.macro --workload browser --loops uvloop --quick
+bench-quick: $(INSTALLED)  ## the most important of it in two minutes
+	$(PYTHON) -m benchmarks --quick
+
+bench-record: $(INSTALLED)  ## all of it on both loops, three rounds: what docs/performance shows, 50 minutes
+	$(PYTHON) -m benchmarks --record
 
 docs: $(INSTALLED)  ## build the documentation into docs/_build/html, warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

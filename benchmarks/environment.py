@@ -1,67 +1,114 @@
-"""Where benchmarks run: a virtual environment of their own, and the facts that make figures comparable later.
+"""Where benchmarks run: virtual environments of their own, and the facts that make figures comparable later.
 
-The environment is made once and reused. It is made anew when the pinned requirements, the packaging of aioweb, a C
-source or the Python change, so that no stale extension is ever measured. Standard library only.
+Each Python has its environment, benchmarks/.venv/3.11 and the like, made once and reused. It is made anew when the
+pinned requirements or the Python change; aioweb is installed anew when its packaging or a C source does, so that no
+stale extension is ever measured. Standard library only.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
 import sys
+from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
-VENV = HERE / ".venv"
-PYTHON = VENV / "bin" / "python"
+VENVS = HERE / ".venv"
 REQUIREMENTS = HERE / "requirements.txt"
 RESULTS = HERE / "results"
 
-_STAMP = VENV / ".installed"
+_FACTS = """\
+import importlib.metadata, json, platform, sysconfig
+packages = {found.metadata["Name"]: found.version for found in importlib.metadata.distributions()}
+print(json.dumps({
+    "python": platform.python_version(), "compiler": platform.python_compiler(),
+    "suffix": sysconfig.get_config_var("EXT_SUFFIX"), "packages": packages,
+}))
+"""
 
 
 class EnvironmentFailed(Exception):
     """The environment cannot be made; the message says which command failed and how."""
 
 
-def ensure() -> pathlib.Path:
-    """Make benchmarks/.venv if it is missing or outdated.
+def ensure(wanted: str = "") -> pathlib.Path:
+    """Make the environment of a Python if it is missing or outdated.
 
-    Returns: the path of its interpreter.
+    Args:
+        wanted: a version ("3.13"), which is looked for on the path and in pyenv, or the path of an interpreter; by
+            default the one that runs this.
 
-    Raises EnvironmentFailed if aioweb or the environment itself cannot be installed. A peer that cannot be installed is
-    no failure here: its row in the table says that it did not start.
+    Returns: the path of the environment's interpreter.
+
+    Raises EnvironmentFailed if there is no such Python, or aioweb or the environment itself cannot be installed. A peer
+    that cannot be installed is no failure here: `left_out` names it, and its row in the table says so.
     """
-    wanted = _fingerprint()
-    if not (_STAMP.exists() and _STAMP.read_text("utf-8") == wanted):
-        print(f"making {VENV} ...", file=sys.stderr)
-        _run(sys.executable, "-m", "venv", "--clear", str(VENV))
-        _install_peers()
-        _pip("install", "--editable", str(ROOT))
-        _STAMP.write_text(wanted, "utf-8")
-    return PYTHON
+    base, version = _find(wanted)
+    venv = VENVS / version.rpartition(".")[0]
+    python = venv / "bin" / "python"
+    peers = f"{version} {_digest([REQUIREMENTS])}\n"
+    ours = _digest([ROOT / "setup.py", *sorted((ROOT / "aioweb").rglob("*.c"))])
+    if _read(venv / ".peers") != peers:
+        print(f"making {venv} ...", file=sys.stderr)
+        _run(base, "-m", "venv", "--clear", str(venv))
+        (venv / ".left-out").write_text("".join(f"{line}\n" for line in _install_peers(python)), "utf-8")
+        (venv / ".peers").write_text(peers, "utf-8")
+    if _read(venv / ".aioweb") != ours:
+        print(f"installing aioweb into {venv} ...", file=sys.stderr)
+        _pip(python, "install", "--editable", str(ROOT))
+        (venv / ".aioweb").write_text(ours, "utf-8")
+    return python
 
 
-def _fingerprint() -> str:
-    sources = [REQUIREMENTS, ROOT / "setup.py", *sorted((ROOT / "aioweb").rglob("*.c"))]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    return f"{platform.python_version()} {digest}\n"
+def left_out(python: pathlib.Path) -> list[str]:
+    """The pins that could not be installed into the environment of this interpreter, each with the reason."""
+    return _read(python.parent.parent / ".left-out").splitlines()
 
 
-def _install_peers() -> None:
-    """Install the peers at once; if one has no wheel here, one by one, so that the others are there."""
+def _find(wanted: str) -> tuple[str, str]:
+    """An interpreter that runs, and its version."""
+    if not wanted:
+        return sys.executable, platform.python_version()
+    pyenv = pathlib.Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    candidates = [shutil.which(wanted), shutil.which(f"python{wanted}"), *pyenv.glob(f"{wanted}*/bin/python")]
+    for candidate in map(str, filter(None, candidates)):
+        code = "import platform; print(platform.python_version())"
+        done = subprocess.run([candidate, "-c", code], capture_output=True, text=True)
+        if done.returncode == 0:
+            return candidate, done.stdout.strip()
+    raise EnvironmentFailed(f"no Python {wanted!r} is installed here")
+
+
+def _digest(sources: list[pathlib.Path]) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+
+
+def _read(path: pathlib.Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def _install_peers(python: pathlib.Path) -> list[str]:
+    """Install the peers at once; if one has no wheel here, one by one, so that the others are there.
+
+    Returns: those that are not, and why.
+    """
+    missing = []
     try:
-        _pip("install", "--requirement", str(REQUIREMENTS))
+        _pip(python, "install", "--requirement", str(REQUIREMENTS))
     except EnvironmentFailed:
         for pin in requirements():
             try:
-                _pip("install", pin)
+                _pip(python, "install", pin)
             except EnvironmentFailed as exc:
-                print(f"left out: {pin} ({exc})", file=sys.stderr)
+                missing.append(f"{pin}: {str(exc).rpartition('failed: ')[2]}")
+    return missing
 
 
 def requirements() -> list[str]:
@@ -70,8 +117,8 @@ def requirements() -> list[str]:
     return [line for line in lines if line]
 
 
-def _pip(*arguments: str) -> None:
-    _run(str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments)
+def _pip(python: pathlib.Path, *arguments: str) -> None:
+    _run(str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments)
 
 
 def _run(*command: str) -> None:
@@ -88,26 +135,35 @@ def variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def versions() -> dict[str, str]:
-    """The version of every package in the environment, and of its Python."""
-    listed = subprocess.run(
-        [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "list", "--format", "json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    packages = {package["name"]: package["version"] for package in json.loads(listed.stdout)}
-    return {"python": platform.python_version(), **dict(sorted(packages.items()))}
+def versions(python: pathlib.Path) -> dict[str, str]:
+    """The version of this interpreter, and of every package in its environment."""
+    facts = _facts(python)
+    return {"python": facts["python"], **dict(sorted(facts["packages"].items()))}
 
 
-def machine() -> dict[str, object]:
+def extensions(python: pathlib.Path) -> list[str]:
+    """The compiled extensions of aioweb that this interpreter uses, by module name; empty if it is told to use none."""
+    if os.environ.get("AIOWEB_NO_EXTENSIONS") == "1":
+        return []
+    suffix = _facts(python)["suffix"]
+    return sorted({path.name.removesuffix(suffix) for path in (ROOT / "aioweb").rglob(f"*{suffix}")})
+
+
+@functools.cache
+def _facts(python: pathlib.Path) -> dict[str, Any]:
+    done = subprocess.run([str(python), "-c", _FACTS], capture_output=True, text=True, check=True)
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
+def machine(python: pathlib.Path) -> dict[str, object]:
     """What the figures were measured on. `load` tells how much else was running when the run began."""
     return {
         "cpu": _first_value("/proc/cpuinfo", "model name"),
         "cores": os.cpu_count(),
         "memory": _first_value("/proc/meminfo", "MemTotal"),
         "system": platform.platform(),
-        "python_compiler": platform.python_compiler(),
+        "python_compiler": _facts(python)["compiler"],
         "load": os.getloadavg()[0],
     }
 
@@ -120,18 +176,11 @@ def _first_value(path: str, key: str) -> str:
     return "unknown"
 
 
-def extensions() -> list[str]:
-    """The compiled extensions of aioweb that are in use, by module name; empty for aioweb in Python only."""
-    if os.environ.get("AIOWEB_NO_EXTENSIONS") == "1":
-        return []
-    return sorted({path.name.partition(".")[0] for path in (ROOT / "aioweb").rglob("*.so")})
-
-
 def commit() -> str:
     """The short commit of the tree, with `-dirty` if aioweb or the benchmarks differ from it."""
     name = _git("rev-parse", "--short", "HEAD") or "unknown"
-    changed = _git("status", "--porcelain", "--", "aioweb", "benchmarks", "setup.py", ":!benchmarks/results")
-    return f"{name}-dirty" if changed else name
+    paths = ["aioweb", "benchmarks", "setup.py", ":!benchmarks/results", ":!benchmarks/words"]
+    return f"{name}-dirty" if _git("status", "--porcelain", "--", *paths) else name
 
 
 def _git(*arguments: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import os
+import pathlib
 import resource
 import socket
 import subprocess
@@ -19,9 +19,11 @@ import sys
 import time
 
 from benchmarks import environment
-from benchmarks.macro import peers, process, report
-from benchmarks.macro.options import chosen
+from benchmarks.macro import peers, process, report, rounds
+from benchmarks.macro.options import add_servers, check_servers, suffix
 from benchmarks.macro.workloads import WORKLOADS
+
+NAME = "footprint"
 
 IMPORTS = {
     "bare": "asyncio",
@@ -36,8 +38,12 @@ IMPORTS = {
 }
 """What a program imports to use the peer."""
 
+_SERVERS = tuple(IMPORTS)
 _REQUEST = WORKLOADS["plaintext"].request
 _FIRST = 20
+_ASKING = 0.0003
+"""Seconds that a connection and its answer take; and those of the imports. For the estimate only."""
+_IMPORTING = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,48 +71,39 @@ COLUMNS = (
 
 
 def main() -> int:
-    """Run the rounds, print the table and write the file. Returns the exit status."""
-    options = _parse_arguments()
-    try:
-        environment.ensure()
-    except environment.EnvironmentFailed as exc:
-        print(exc, file=sys.stderr)
-        return 1
-    machine = environment.machine()
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[-1]})
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    rows = [report.Row(peer, loop, "footprint") for loop in options.loops for peer in options.only]
-    for number in range(1, options.rounds + 1):
-        for row in rows:
-            _visit(row, number, options.connections, cores[0])
-    print(f"\n{machine['cpu']}, {machine['cores']} cores; medians of {options.rounds} rounds; ", end="")
-    print(f"{options.connections} connections\n")
-    print(report.table(rows, COLUMNS) + "\n")
-    whole = (options.only, options.loops) == (list(peers.FILES), list(peers.LOOPS))
-    print(report.write_json(rows, vars(options), machine, "-footprint" + ("" if whole else "-partial")))
-    failed = any(row.faults or (row.not_started and row.peer == peers.SUBJECT) for row in rows)
-    return 1 if failed or not any(row.samples for row in rows) else 0
+    """Run what the command line says. Returns the exit status."""
+    chosen = plan()
+    return rounds.main(chosen, python=str(chosen.settings["python"]))
 
 
-def _visit(row: report.Row, number: int, connections: int, core: int) -> None:
+def plan(arguments: list[str] | None = None) -> rounds.Plan:
+    """What these arguments (default: those of this process) ask for."""
+    options = _parse(arguments)
+
+    def visit(row: report.Row, place: rounds.Place) -> rounds.Visit:
+        return _visit(row, place, options.connections)
+
+    return rounds.Plan(
+        rows=[report.Row(peer, loop, NAME) for loop in options.loops for peer in options.only],
+        rounds=options.rounds,
+        visit=visit,
+        seconds=lambda name: rounds.START + options.connections * _ASKING + _IMPORTING,
+        title=lambda name: f"{options.connections:,} connections that wait",
+        columns=lambda name: COLUMNS,
+        settings=vars(options),
+        suffix="-footprint" + suffix(options, _SERVERS),
+    )
+
+
+def _visit(row: report.Row, place: rounds.Place, connections: int) -> rounds.Visit:
     begun = time.monotonic()
-    try:
-        with peers.serving(row.peer, row.loop, core) as (pid, port):
-            start_ms = (time.monotonic() - begun) * 1e3
-            peers.check_answer(port, WORKLOADS["plaintext"])
-            rest, waiting = _memory(pid, port, connections)
-    except peers.StartFailed as exc:
-        row.not_started = shown = str(exc)
-    except (peers.WrongAnswer, OSError) as exc:
-        shown = str(exc)
-        row.faults.append(f"round {number}: {exc}")
-    else:
-        sample = Footprint((waiting - rest) / connections / 2**10, rest / 2**20, start_ms, _import_ms(row.peer))
-        row.samples.append(sample)
-        shown = f"{sample.connection_kib:6.1f} KiB a connection  {start_ms:4.0f} ms to start"
-    print(f"round {number}: {row.loop:<8} {row.peer:<12} {shown}", file=sys.stderr)
+    with peers.serving(row.peer, row.loop, place.core, python=place.python) as (pid, port):
+        start_ms = (time.monotonic() - begun) * 1e3
+        peers.check_answer(port, WORKLOADS["plaintext"])
+        rest, waiting = _memory(pid, port, connections)
+    import_ms = _cpu_ms(place.python, f"import {IMPORTS[row.peer]}") - _cpu_ms(place.python, "pass")
+    sample = Footprint((waiting - rest) / connections / 2**10, rest / 2**20, start_ms, import_ms)
+    return rounds.Visit(sample, f"{sample.connection_kib:6.1f} KiB a connection  {start_ms:4.0f} ms to start")
 
 
 def _memory(pid: int, port: int, connections: int) -> tuple[int, int]:
@@ -131,13 +128,9 @@ def _ask(stack: contextlib.ExitStack, port: int) -> None:
         received += data
 
 
-def _import_ms(peer: str) -> float:
-    return _cpu_ms(f"import {IMPORTS[peer]}") - _cpu_ms("pass")
-
-
-def _cpu_ms(code: str) -> float:
+def _cpu_ms(python: pathlib.Path, code: str) -> float:
     """The least CPU time of four interpreters that run `code`."""
-    return min(_children_ms([str(environment.PYTHON), "-c", code]) for _ in range(4))
+    return min(_children_ms([str(python), "-c", code]) for _ in range(4))
 
 
 def _children_ms(command: list[str]) -> float:
@@ -147,15 +140,12 @@ def _children_ms(command: list[str]) -> float:
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e3
 
 
-def _parse_arguments() -> argparse.Namespace:
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.footprint", description=__doc__.partition(":")[0])
     parser.add_argument("--connections", type=int, default=5000, help="connections that wait (default: %(default)s)")
-    parser.add_argument("--only", default=",".join(peers.FILES), help="servers (default: %(default)s)")
-    parser.add_argument("--loops", default=",".join(peers.LOOPS), help="event loops (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often every server is started (default: 3)")
-    options = parser.parse_args()
-    options.only = chosen(parser, options.only, tuple(peers.FILES))
-    options.loops = chosen(parser, options.loops, peers.LOOPS)
+    add_servers(parser, _SERVERS)
+    options = parser.parse_args(arguments)
+    check_servers(parser, options, _SERVERS)
     return options
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -15,6 +15,8 @@ from benchmarks.macro.workloads import Workload
 HEADS = ("same", "targets", "fields")
 """Every head is the same; or every target is another; or every target and every field section."""
 
+_ANSWERS_WITHIN = 15.0
+"""Seconds that wrk has to give its figures, once it was told to stop."""
 _SCRIPT = pathlib.Path(__file__).with_name("request.lua")
 
 
@@ -47,29 +49,35 @@ def require_wrk() -> str:
     return path
 
 
-def drive(port: int, workload: Workload, seconds: float, core: int, heads: str) -> Figures:
-    """Load 127.0.0.1:`port` from `core` for `seconds` (whole seconds for wrk). Raises LoadFailed without figures.
+def drive(port: int, workload: Workload, seconds: float, heads: str) -> Figures:
+    """Load 127.0.0.1:`port` for `seconds`, from the cores of this process. Raises LoadFailed without figures.
 
     `heads` says what repeats from request to request: see `HEADS`.
     """
-    whole = max(1, round(seconds))
-    command = [require_wrk(), "--threads", "1", "--connections", str(workload.connections), "--duration", f"{whole}s"]
+    longer = f"{round(seconds + _ANSWERS_WITHIN)}s"  # wrk knows whole seconds only, so that it is told when to stop
+    command = [require_wrk(), "--threads", "1", "--connections", str(workload.connections), "--duration", longer]
     with tempfile.NamedTemporaryFile() as file:
         file.write(workload.request)
         file.flush()
         url = f"{'https' if workload.tls else 'http'}://127.0.0.1:{port}/"
         command += ["--timeout", "5s", "--script", str(_SCRIPT), url, "--", file.name, str(workload.pipelined), heads]
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=whole + 15,
-                preexec_fn=lambda: os.sched_setaffinity(0, {core}),
-            )
-        except subprocess.TimeoutExpired:
-            raise LoadFailed(f"wrk did not end within {whole + 15} s") from None
-    for line in done.stdout.splitlines():
+        said = _run(command, seconds)
+    for line in said.splitlines():
         if line.startswith("FIGURES "):
             return Figures(**json.loads(line.removeprefix("FIGURES ")))
-    raise LoadFailed(f"wrk gave no figures: {(done.stderr or done.stdout).strip()[-200:]!r}")
+    raise LoadFailed(f"wrk gave no figures: {said.strip()[-200:]!r}")
+
+
+def _run(command: list[str], seconds: float) -> str:
+    """Run wrk for so long. Returns: what it said."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as wrk:
+        try:
+            return wrk.communicate(timeout=seconds)[0]
+        except subprocess.TimeoutExpired:
+            wrk.send_signal(signal.SIGINT)  # it stops and sums up
+        try:
+            return wrk.communicate(timeout=_ANSWERS_WITHIN)[0]
+        except subprocess.TimeoutExpired:
+            raise LoadFailed(f"wrk did not end within {_ANSWERS_WITHIN:.0f} s") from None
+        finally:
+            wrk.kill()

@@ -20,6 +20,8 @@ from benchmarks.macro.servers import content
 from benchmarks.macro.workloads import Workload
 
 SUBJECT = "aioweb"
+PURE = "aioweb_pure"
+"""aioweb that was told to use none of its extensions in C."""
 LIMIT = "bare"
 BASELINE = "aiohttp"
 LOOPS = ("asyncio", "uvloop")
@@ -28,6 +30,7 @@ _SERVERS = pathlib.Path(__file__).with_name("servers")
 FILES = {
     LIMIT: _SERVERS / "bare.py",
     SUBJECT: _SERVERS / "aioweb_.py",
+    PURE: _SERVERS / "aioweb_.py",
     BASELINE: _SERVERS / "aiohttp_.py",
     "uvicorn_raw": _SERVERS / "uvicorn_raw.py",
     "starlette": _SERVERS / "starlette_.py",
@@ -49,6 +52,8 @@ UNABLE["socketify", "form"] = _MISSING["form"]
 UNABLE["socketify", "closing"] = "closes without saying so"
 UNABLE["blacksheep", "layers"] = "has middlewares for a whole application only"
 """Why a peer cannot serve a workload."""
+ASKED = {PURE: ("plaintext", "minimal", "browser", "json", "form")}
+"""Which workloads a peer is asked for, where that is not all of them."""
 START_TIMEOUT = 15.0
 STOP_TIMEOUT = 5.0
 
@@ -67,8 +72,8 @@ def serving(
     loop: str,
     core: int,
     *,
+    python: pathlib.Path,
     tls: bool = False,
-    python: pathlib.Path = environment.PYTHON,
     logs: pathlib.Path = environment.RESULTS,
 ) -> Iterator[tuple[int, int]]:
     """Run `peer` on `loop`, pinned to `core`, in the interpreter `python`, while the context lasts; with TLS if `tls`.
@@ -79,7 +84,8 @@ def serving(
     """
     content.ensure_file()
     command = [str(python), str(FILES[peer]), *(["--tls", str(_certificate())] if tls else [])]
-    with running(command, loop, core, logs / f"{peer}-{loop}.log") as serving_at:
+    extra = {"AIOWEB_NO_EXTENSIONS": "1"} if peer == PURE else {}
+    with running(command, loop, core, logs / f"{peer}-{loop}.log", extra) as serving_at:
         yield serving_at
 
 
@@ -101,14 +107,19 @@ def _certificate() -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def running(command: list[str], loop: str, core: int, log: pathlib.Path) -> Iterator[tuple[int, int]]:
-    """Run the server that `command` starts, in the root of the project, while the context lasts; else as `serving`."""
+def running(
+    command: list[str], loop: str, core: int, log: pathlib.Path, extra: dict[str, str]
+) -> Iterator[tuple[int, int]]:
+    """Run the server that `command` starts, in the root of the project, while the context lasts; else as `serving`.
+
+    `extra` are variables for its environment.
+    """
     port = _free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--port", str(port), "--loop", loop],
             cwd=environment.ROOT,
-            env=environment.variables(),
+            env={**environment.variables(), **extra},
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

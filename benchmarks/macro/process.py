@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import pathlib
+import time
 
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -23,9 +23,12 @@ def tree(root: int) -> list[int]:
 
 
 def cpu_seconds(root: int) -> float:
-    """User and system time that the tree has used so far, in seconds, to the tick (10 ms)."""
-    statuses = [status for status in map(_status, tree(root)) if status]
-    return sum(int(status[11]) + int(status[12]) for status in statuses) * _TICK
+    """User and system time that the tree has used so far, in seconds.
+
+    From the clocks that the kernel keeps for processes, to the nanosecond: /proc counts ticks of 10 ms, which is 1 % of
+    a window of a second.
+    """
+    return sum(map(_cpu_seconds, tree(root)))
 
 
 def resident_bytes(root: int) -> int:
@@ -42,6 +45,14 @@ def peak_bytes(root: int) -> int:
 def forget_peak(pid: int) -> None:
     """Let `peak_bytes` of this process begin anew with what it has resident now."""
     pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _cpu_seconds(pid: int) -> float:
+    scheduled = 2  # clock_getcpuclockid(3): the clock of a process is its number, inverted, above three bits of a kind
+    try:
+        return time.clock_gettime(~pid << 3 | scheduled)
+    except OSError:  # the process is gone
+        return 0.0
 
 
 def _peak(pid: int) -> int:

@@ -125,23 +125,44 @@ def ratio(row: Row, other: str, rows: list[Row]) -> float | None:
     return None
 
 
-def write_json(rows: list[Row], settings: dict[str, object], machine: dict[str, object], suffix: str) -> pathlib.Path:
-    """Write results/DATE-COMMIT`suffix`.json with everything that a later comparison needs. Returns its path."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    commit = environment.commit()
-    report = {
-        "date": now.isoformat(timespec="seconds"),
-        "commit": commit,
-        "machine": machine,
-        "versions": environment.versions(),
-        "aioweb_extensions": environment.extensions(),
-        "settings": settings,
-        "rows": [plain(row, rows) for row in rows],
-    }
-    path = environment.RESULTS / f"{now:%Y-%m-%d}-{commit}{suffix}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    return path
+class Record:
+    """The file of one run, results/DATE-COMMIT`suffix`.json, with everything that a later comparison needs.
+
+    Args:
+        python: the interpreter of the servers.
+        settings: what the run was told.
+        suffix: tells files of several runs apart.
+        folder: where the file is.
+
+    What it says of commit and machine is what they are when the run begins.
+    """
+
+    def __init__(
+        self,
+        python: pathlib.Path,
+        settings: dict[str, object],
+        suffix: str,
+        folder: pathlib.Path = environment.RESULTS,
+    ) -> None:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        commit = environment.commit()
+        self.about: dict[str, Any] = {
+            "date": now.isoformat(timespec="seconds"),
+            "commit": commit,
+            "machine": environment.machine(python),
+            "versions": environment.versions(python),
+            "left_out": environment.left_out(python),
+            "aioweb_extensions": environment.extensions(python),
+            "settings": settings,
+        }
+        self.path = folder / f"{now:%Y-%m-%d}-{commit}{suffix}.json"
+
+    def save(self, rows: list[Row]) -> None:
+        """Write the file anew: with these rows."""
+        self.path.parent.mkdir(exist_ok=True)
+        unfinished = self.path.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps({**self.about, "rows": [plain(row, rows) for row in rows]}, indent=1) + "\n")
+        unfinished.replace(self.path)
 
 
 def plain(row: Row, rows: list[Row]) -> dict[str, object]:

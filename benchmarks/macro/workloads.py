@@ -57,6 +57,8 @@ class Workload:
     persistent: bool = True
     """Whether connections stay; if not, each request has one of its own, and says so."""
     tls: bool = False
+    windows: int = 1
+    """A window lasts so many times as long as others: the load opens its connections within it."""
 
 
 def get(path: str, fields: list[str] = _FIELDS) -> bytes:
@@ -139,8 +141,8 @@ def _all() -> list[Workload]:
         Workload("pipelined", f"plaintext, {PIPELINED} requests in one write", 64, get("/"), text, pipelined=PIPELINED),
         Workload("closing", "plaintext, each on its own connection", 64, get("/", closing), text, persistent=False),
         Workload("tls", "plaintext over TLS", 64, get("/"), text, tls=True),
-        Workload("c512", "plaintext, many connections", 512, get("/"), text),
-        Workload("c2000", "plaintext, very many connections", 2000, get("/"), text),
+        Workload("c512", "plaintext, many connections", 512, get("/"), text, windows=2),
+        Workload("c2000", "plaintext, very many connections", 2000, get("/"), text, windows=3),
         Workload(
             "json",
             "POST, 1 KiB of JSON, read and sent back",

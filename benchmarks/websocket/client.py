@@ -6,6 +6,8 @@ import os
 import socket
 import zlib
 
+from benchmarks.macro.peers import WrongAnswer
+
 HOST = "127.0.0.1"
 TIMEOUT = 5.0
 WINDOW_BITS = 12
@@ -19,10 +21,6 @@ COMPRESSED = 0x40
 _TAIL = b"\0\0\xff\xff"  # RFC 7692 section 7.2.1: what the end of a message leaves out
 _KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 _ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455 section 1.3
-
-
-class WrongAnswer(Exception):
-    """A server does something else than what is measured; the message says what."""
 
 
 def encode_frame(first: int, payload: bytes) -> bytes:

@@ -8,7 +8,8 @@ import time
 
 from benchmarks.macro import process
 from benchmarks.macro.load import LoadFailed
-from benchmarks.websocket.client import Client, WrongAnswer
+from benchmarks.macro.peers import WrongAnswer
+from benchmarks.websocket.client import Client
 from benchmarks.websocket.workloads import Workload
 
 _WARM_UP = 20

@@ -14,7 +14,8 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.macro.load import Figures, LoadFailed
-from benchmarks.websocket.client import TIMEOUT, Client, WrongAnswer
+from benchmarks.macro.peers import WrongAnswer
+from benchmarks.websocket.client import TIMEOUT, Client
 from benchmarks.websocket.workloads import BROADCAST, Workload
 
 _BUFFER = 2**18

@@ -7,8 +7,8 @@ import pathlib
 from collections.abc import Iterator
 
 from benchmarks import environment
-from benchmarks.macro.peers import BASELINE, LIMIT, SUBJECT, running
-from benchmarks.websocket.client import Client, WrongAnswer
+from benchmarks.macro.peers import BASELINE, LIMIT, SUBJECT, WrongAnswer, running
+from benchmarks.websocket.client import Client
 from benchmarks.websocket.workloads import BROADCAST, WORKLOADS, Workload
 
 _SERVERS = "benchmarks.websocket.servers"
@@ -40,12 +40,12 @@ def serving(
     loop: str,
     core: int,
     *,
-    python: pathlib.Path = environment.PYTHON,
+    python: pathlib.Path,
     logs: pathlib.Path = environment.RESULTS,
 ) -> Iterator[tuple[int, int]]:
     """Run `peer` as `macro.peers.serving` does. The log is websocket-PEER-LOOP.log."""
     command = [str(python), "-m", f"{_SERVERS}.{MODULES[peer]}"]
-    with running(command, loop, core, logs / f"websocket-{peer}-{loop}.log") as serving_at:
+    with running(command, loop, core, logs / f"websocket-{peer}-{loop}.log", {}) as serving_at:
         yield serving_at
 
 
