@@ -74,6 +74,22 @@ class FieldSection:
             self._headers = decode_fields(self.pairs)
         return self._headers
 
+    def get(self, name: str) -> str | None:
+        """The first value of a field, None without one: what `headers.get(name)` returns.
+
+        It is for those who want to know one or two fields of many, where nobody else has asked for all: a tenth of the
+        price.
+        """
+        if self._headers is not None:
+            return self._headers.get(name)
+        section = b"\r\n" + self.raw
+        key = b"\r\n%b:" % name.lower().encode()
+        at = section.lower().find(key)
+        if at < 0:
+            return None
+        start = at + len(key)
+        return section[start : section.index(b"\r\n", start)].strip(b" \t").decode("utf-8", "surrogateescape")
+
 
 class RequestHead(NamedTuple):
     """The head of a request: request line and field section. A tuple: nothing is made faster, and it cannot change."""

@@ -1,8 +1,8 @@
 """The access log, first subscriber of the seam in observe.py: one line for each request, when it is over.
 
 It refuses to know how lines are kept: they go to a `logging.Logger`, by the way of accesslines.py. How a line of text
-is made is accessformat.py's. Read of a request: remote, method, raw_path, version, headers, match_info; of a response:
-status, body_length, headers.
+is made is accessformat.py's. Read of a request: remote, method, raw_path, version, head.fields, match_info; of a
+response: status, body_length, headers.
 """
 
 from __future__ import annotations
@@ -174,12 +174,17 @@ class _Aborted:
 
 
 class _Refused:
-    """Stands for the request that there is none of, and for its response."""
+    """Stands for the request that there is none of, its head, and its response."""
 
     __slots__ = ("remote", "status")
 
     body_length = 0
     headers: ClassVar[dict[str, str]] = {}
+    fields = headers
+
+    @property
+    def head(self) -> _Refused:
+        return self
 
     def __init__(self, peername: Any, status: int) -> None:
         self.remote = _host(peername)
@@ -193,9 +198,9 @@ def _host(peername: Any) -> str | None:
 class JSONAccessLogger(LineAccessLogger):
     """One JSON object a line, for collectors: ASCII, always the same keys in the same order, null for what is missing.
 
-    Keys: time (of the start, ISO 8601 with milliseconds, UTC), remote, method, path (as sent, with the query), version,
-    status, bytes (of content), seconds, referer, user_agent, then the further fields. A refusal ends with its reason,
-    what was aborted with `"aborted":true`.
+    Keys: time (of the start, ISO 8601 with milliseconds, UTC), remote, method, path (as sent, with the query), route
+    (its name, its template if it has none), version, status, bytes (of content), seconds, referer, user_agent, then the
+    further fields. A refusal ends with its reason, what was aborted with `"aborted":true`.
 
     Args:
         logger: gets the lines.
@@ -225,7 +230,7 @@ class JSONAccessLogger(LineAccessLogger):
 
     def format_line(self, request: Any, response: Any, time: float) -> str:
         """Return the object of one exchange as JSON."""
-        field = request.headers.get
+        field = request.head.fields.get
         major, minor = request.version
         further = "".join([key + _encode_or_null(field(name)) for name, key in self._further]) if self._further else ""
         if self._of_response:
@@ -233,15 +238,15 @@ class JSONAccessLogger(LineAccessLogger):
             further += "".join([key + _encode_or_null(set_field(name)) for name, key in self._of_response])
         return (
             f'{{"time":"{_iso_milliseconds(clock.time() - time)}","remote":{_encode_or_null(request.remote)}'
-            f',"method":{_encode(request.method)},"path":{_encode(request.raw_path)},"version":"{major}.{minor}"'
-            f',"status":{response.status},"bytes":{response.body_length},"seconds":{time:.6f}'
+            f',"method":{_encode(request.method)},"path":{_encode(request.raw_path)}'
+            f',"route":{_encode_or_null(_route_label(request))},"version":"{major}.{minor}","status":{response.status},"bytes":{response.body_length},"seconds":{time:.6f}'
             f',"referer":{_encode_or_null(field("Referer"))},"user_agent":{_encode_or_null(field("User-Agent"))}{further}}}'
         )
 
     def format_refusal(self, status: int, reason: str, peername: Any) -> str:
         """Return an object that says who was refused, with what status, and why."""
         known = {"time": _iso_milliseconds(clock.time()), "remote": _host(peername), "status": status, "bytes": 0}
-        line = _encode(dict.fromkeys(_JSON_KEYS) | known | {"seconds": 0.0})
+        line = json.dumps(dict.fromkeys(_JSON_KEYS) | known | {"seconds": 0.0}, separators=(",", ":"))
         further = "".join([key + "null" for _, key in [*self._further, *self._of_response]])
         return f'{line[:-1]}{further},"reason":{_encode(reason)}}}'
 
@@ -263,14 +268,21 @@ def _name_keys(names: Iterable[str], taken: set[str]) -> list[tuple[str, str]]:
 
 
 _JSON_KEYS: Final = (
-    *("time", "remote", "method", "path", "version", "status", "bytes", "seconds", "referer", "user_agent"),
+    *("time", "remote", "method", "path", "route", "version", "status", "bytes", "seconds", "referer", "user_agent"),
 )
 
-_encode: Final = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps, without its choice of an encoder
+_encode: Final = json.encoder.encode_basestring_ascii  # what json.dumps comes down to for text, in C where there is any
 
 
 def _encode_or_null(value: str | None) -> str:
     return _encode(value) if value else "null"
+
+
+def _route_label(request: Any) -> str | None:
+    """What lines are grouped by: the name of the route, its template if it has none; None if no route was found."""
+    route = request.match_info.route
+    resource = getattr(route, "resource", None)  # whoever brings a router may bring routes of another kind
+    return getattr(route, "name", None) or (None if resource is None else resource.canonical)
 
 
 def _iso_milliseconds(moment: float) -> str:

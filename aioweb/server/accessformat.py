@@ -76,11 +76,11 @@ _ATOMS: Final[dict[str, Atom]] = {
     "milliseconds": lambda request, response, seconds: round(seconds * 1_000),
     "microseconds": lambda request, response, seconds: round(seconds * 1_000_000),
     "dash": lambda request, response, seconds: "-",
-    "referer": lambda request, response, seconds: request.headers.get("Referer") or "-",
-    "user agent": lambda request, response, seconds: request.headers.get("User-Agent") or "-",
+    "referer": lambda request, response, seconds: request.head.fields.get("Referer") or "-",
+    "user agent": lambda request, response, seconds: request.head.fields.get("User-Agent") or "-",
 }
 _NAMED_ATOMS: Final[dict[str, Callable[[str], Atom]]] = {
-    "i": lambda name: lambda request, response, seconds: request.headers.get(name) or "-",
+    "i": lambda name: lambda request, response, seconds: request.head.fields.get(name) or "-",
     "o": lambda name: lambda request, response, seconds: response.headers.get(name) or "-",
     "e": lambda name: lambda request, response, seconds: os.environ.get(name) or "-",
 }

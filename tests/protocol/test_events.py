@@ -46,6 +46,16 @@ def test_headers_are_the_same_as_text_by_names_in_any_case():
     assert [name for name, _ in headers.items()] == ["Host", "x-a", "X-A", "Empty", "Utf", "Other"]
 
 
+@pytest.mark.parametrize(
+    "name", ["Host", "HOST", "x-a", "Empty", "utf", "Other", "a", "b", "c", "x", "Hos", "", "\u212a"]
+)
+def test_one_field_is_found_as_among_all_headers(name):
+    section = FieldSection(RAW)
+    first = section.get(name)
+    assert first == section.headers.get(name) == section.get(name)
+    assert FieldSection(b"\r\n").get(name) is None
+
+
 def test_headers_cannot_be_changed_as_requests_share_them():
     headers = FieldSection(RAW).headers
     assert isinstance(headers, CIMultiDictProxy)
@@ -75,6 +85,7 @@ def test_any_legal_value_survives_the_round_trip(value):
     value = value.strip(b" \t")
     section = FieldSection(b"X: " + value + b"\r\n\r\n")
     assert section.pairs == ((b"X", value),)
+    assert section.get("x") == section.headers["x"]
     assert encode_fields(section.headers.items()) == b"X: " + value + b"\r\n"
 
 

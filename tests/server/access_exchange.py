@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -26,6 +27,8 @@ class Request:
         self.version = HttpVersion11
         self.headers = CIMultiDict({"Referer": "http://example.org/", "User-Agent": AGENT})
         vars(self).update(changes)
+        self.match_info = SimpleNamespace(route=SimpleNamespace(name="messages"))
+        self.head = SimpleNamespace(fields=self.headers)
 
 
 class Response:

@@ -141,7 +141,8 @@ def test_a_json_line_has_the_facts_of_the_exchange():
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", moment)
     assert iso_time(before) <= moment < iso_time(before + 60)
     assert fact == (
-        {"remote": "203.0.113.7", "method": "GET", "path": "/messages?page=2", "version": "1.1", "status": 200}
+        {"remote": "203.0.113.7", "method": "GET", "path": "/messages?page=2", "route": "messages"}
+        | {"version": "1.1", "status": 200}
         | {"bytes": 1234, "seconds": 3600.25, "referer": "http://example.org/", "user_agent": AGENT}
         | {"x_request_id": "7", "x_none": None}
     )
