@@ -23,6 +23,7 @@ from aioweb.protocol.encode import (
     encode_chunk,
     encode_informational,
     encode_last_chunk,
+    encode_response,
     encode_response_head,
 )
 from aioweb.protocol.errors import IncompleteMessage, ProtocolError
@@ -44,12 +45,13 @@ from aioweb.protocol.state import RECEIVING_MOVES, SENDING_MOVES, Move, Receivin
 
 _DEFAULT_LIMITS: Final = Limits()
 
-# The states of every request by names of their own: reading a member off its enum costs a call on Python 3.11.
+# The states of every request by names of their own: reading a member off its enum costs a call on Python 3.11. Those
+# that it moves to, out of the tables once.
 _AWAITED: Final = Receiving.IDLE
-_RECEIVED: Final = Receiving.DONE
+_RECEIVED: Final = RECEIVING_MOVES[_AWAITED, Move.WHOLE]
 _UNSENT: Final = Sending.IDLE
-_SENT: Final = Sending.DONE
-_WHOLE: Final = Move.WHOLE
+_SENT: Final = SENDING_MOVES[_UNSENT, Move.WHOLE]
+_SWITCHED: Final = SENDING_MOVES[_UNSENT, Move.SWITCH]
 _UNDER_WAY: Final = Sending.CONTENT
 _LENGTH: Final = BodyKind.LENGTH
 _CHUNKED: Final = BodyKind.CHUNKED
@@ -154,13 +156,14 @@ class Connection:
             self.buffer = b""
         else:
             self._drop(size)
-        self._head = head
-        self._previous = head
+        self._head = self._previous = head
         if head.has_body:
             self._reader = make_reader(head, self._limits)
             # RFC 9110 section 10.1.1: a server MUST ignore the expectation in an HTTP/1.0 request.
             self._uninvited = head.fields.expect is not None and head.version is not HttpVersion10
-        self._receiving = RECEIVING_MOVES[self._receiving, Move.HEAD if head.has_body else _WHOLE]
+            self._receiving = RECEIVING_MOVES[self._receiving, Move.HEAD]
+        else:
+            self._receiving = _RECEIVED
         return head
 
     def _next_content(self) -> Data | EndOfMessage | Wait:
@@ -257,15 +260,13 @@ class Connection:
 
         Raises RuntimeError after the response has started.
         """
-        length = len(content) if status != 205 else 0
-        framing = self._frame(status, length, keep_alive and (self._reader is None or not self.leaves_much), False)
-        octets = encode_response_head(status, reason, fields, framing, length)
-        try:
-            self._sending = SENDING_MOVES[self._sending, Move.SWITCH if framing.switches else _WHOLE]
-        except KeyError:
-            raise self._illegal_move(_WHOLE) from None
+        if self._sending is not _UNSENT:
+            raise self._illegal_move(Move.WHOLE)
+        persists = keep_alive and self._may_persist() and (self._reader is None or not self.leaves_much)
+        octets, framing = encode_response(self._head, status, reason, fields, content, persists)
+        self._sending = _SWITCHED if framing.switches else _SENT
         self.framing = framing
-        return octets + content if framing.kind is _LENGTH else octets
+        return octets
 
     def send_head(
         self,
@@ -282,9 +283,9 @@ class Connection:
         `length` is the length of the content in bytes, None if it is not known. Raises RuntimeError after the
         response has started.
         """
-        if status == 205:
-            length = 0
-        framing = self._frame(status, length, keep_alive, chunked)
+        head = self._head
+        persists = keep_alive and head.keep_alive and self._may_persist()
+        framing = frame_response(head.method, head.version, status, length, persists, chunked)
         octets = encode_response_head(status, reason, fields, framing, length)
         self._send(Move.SWITCH if framing.switches else Move.HEAD)
         self.framing = framing
@@ -361,12 +362,11 @@ class Connection:
         self.framing = None
         return True
 
-    def _frame(self, status: int, length: int | None, keep_alive: bool, chunked: bool) -> Framing:
-        head = self._head
+    def _may_persist(self) -> bool:
+        """Nothing that came in, and nothing that did not, keeps the connection from another exchange."""
         # If the content was neither invited nor begun, nobody knows whether it will come after a final response: the
         # octets behind this request would have two readings (CVE-2024-24791).
-        persists = keep_alive and head.keep_alive and self._error is None and not self._uninvited
-        return frame_response(head.method, head.version, status, length, persists, chunked)
+        return self._error is None and not self._uninvited
 
     def _send(self, move: Move) -> None:
         try:

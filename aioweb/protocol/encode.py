@@ -1,5 +1,8 @@
 """What goes out: heads, chunks and interim responses as octets. The one function that writes a field refuses what
 would split a response (CVE-2018-1000164, CVE-2026-34514, CVE-2026-34519, CVE-2026-50269).
+
+Two of them are written for every request, or for every piece of a stream: a whole response, and a chunk. Where it was
+built, _encode.c takes the place of these two: it writes the plain ones, and hands all others back to those here.
 """
 
 from __future__ import annotations
@@ -8,8 +11,10 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from aioweb.protocol.body import FORBIDDEN_TRAILERS
-from aioweb.protocol.framing import Framing
+from aioweb.protocol.events import RequestHead
+from aioweb.protocol.framing import BodyKind, Framing, frame_response
 from aioweb.protocol.grammar import BAD_IN_VALUE, TOKEN
+from aioweb.protocol.twins import TWINS_WANTED
 
 REASONS: dict[int, str] = {status.value: status.phrase for status in HTTPStatus} | {
     # Where the standard library's older names differ from RFC 9110, the RFC's hold on every Python.
@@ -25,6 +30,8 @@ _STATUS_LINES = {
     for status, reason in REASONS.items()
     if status >= 200 or status == 101
 }
+
+_LENGTH = BodyKind.LENGTH
 
 LAST_CHUNK = b"0\r\n\r\n"
 """The end of chunked content without trailers."""
@@ -75,6 +82,21 @@ def encode_response_head(status: int, reason: str, fields: bytes, framing: Frami
     return b"%b%b%b\r\n" % (line, fields, framing.fields)
 
 
+def encode_response_in_python(
+    head: RequestHead, status: int, reason: str, fields: bytes, content: bytes, keep_alive: bool
+) -> tuple[bytes, Framing]:
+    """A whole response to the request of that head, and how it is framed.
+
+    Content that may not be sent (HEAD, 204, 304 ...) is left out. `keep_alive`: our side lets the connection persist;
+    whether the client does stands in `head`. The other arguments and what is raised are those of
+    `encode_response_head`.
+    """
+    persists = keep_alive and head.keep_alive
+    framing = frame_response(head.method, head.version, status, len(content), persists)
+    octets = encode_response_head(status, reason, fields, framing, len(content))
+    return (octets + content if framing.kind is _LENGTH else octets), framing
+
+
 def encode_informational(status: int, fields: bytes = b"") -> bytes:
     """An interim response (RFC 9110 section 15.2); 101 is none, it is final for HTTP."""
     if not 100 <= status < 200 or status == 101:
@@ -82,11 +104,22 @@ def encode_informational(status: int, fields: bytes = b"") -> bytes:
     return f"HTTP/1.1 {status:d} {REASONS.get(status, '')}\r\n".encode() + fields + b"\r\n"
 
 
-def encode_chunk(data: bytes | bytearray | memoryview) -> bytes:
+def encode_chunk_in_python(data: bytes | bytearray | memoryview) -> bytes:
     """`data` as one chunk (RFC 9112 section 7.1); nothing if it is empty, for an empty chunk would be the last."""
     if type(data) is not bytes:
         data = bytes(data)  # a view with gaps cannot go into a format, and its length counts items, not octets
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+
+
+encode_response = encode_response_in_python
+"""What everybody calls: the twin if there is one, else `encode_response_in_python`."""
+encode_chunk = encode_chunk_in_python
+"""What everybody calls: the twin if there is one, else `encode_chunk_in_python`."""
+if TWINS_WANTED:
+    try:
+        from aioweb.protocol._encode import encode_chunk, encode_response  # noqa: F401  (they take the names' places)
+    except ImportError:  # not built
+        pass
 
 
 def encode_last_chunk(trailers: Iterable[tuple[str, str]] = ()) -> bytes:

@@ -32,9 +32,9 @@ class Framing:
     keep_alive: bool
     """The connection persists after this exchange."""
     announces_length: bool
-    """Content-Length goes into the head, though maybe no content follows (HEAD, 304)."""
+    """The length of the content goes into the head, though maybe no content follows (HEAD, 304)."""
     fields: bytes
-    """The other field lines of the framing: Transfer-Encoding and Connection."""
+    """The other field lines of the framing: Transfer-Encoding and Connection; the Content-Length of what has none."""
     switches: bool = False
     """After the head the connection speaks another protocol."""
 
@@ -63,12 +63,15 @@ _NO_CONTENT_CHUNKED = _make(BodyKind.NONE, fields=_CHUNKED_FIELD)
 _LENGTH = _make(BodyKind.LENGTH, length=True)
 _CHUNKED = _make(BodyKind.CHUNKED, fields=_CHUNKED_FIELD)
 _UNTIL_CLOSE = _make(BodyKind.UNTIL_CLOSE)[_CLOSE]
+# RFC 9110 section 15.3.6: a 205 has no content, and says so.
+_RESET = _make(BodyKind.NONE, fields=b"Content-Length: 0\r\n")
 _UPGRADE = Framing(BodyKind.NONE, False, False, b"Connection: upgrade\r\n", switches=True)
 _TUNNEL = Framing(BodyKind.NONE, False, False, b"", switches=True)
 
-
-_SPECIAL_METHODS = frozenset({"HEAD", "CONNECT"})
-_WITHOUT_CONTENT = frozenset({*range(100, 200), 204, 205, 304})
+SPECIAL_METHODS = frozenset({"HEAD", "CONNECT"})
+"""The methods whose responses may have no content though their status has."""
+WITHOUT_CONTENT = frozenset({*range(100, 200), 204, 205, 304})
+"""The statuses that never have content."""
 
 
 def frame_response(
@@ -93,7 +96,7 @@ def frame_response(
     else:
         connection = _CLOSE
     # The usual case first: a status that has content, to a method that asks for it, of a length that is known.
-    if length is not None and not chunked and method not in _SPECIAL_METHODS and status not in _WITHOUT_CONTENT:
+    if length is not None and not chunked and method not in SPECIAL_METHODS and status not in WITHOUT_CONTENT:
         return _LENGTH[connection]
     # Step 2, RFC 9110 section 9.3.6: a 2xx to CONNECT opens a tunnel, its head ends the message.
     if method == "CONNECT" and 200 <= status < 300:
@@ -106,9 +109,8 @@ def frame_response(
         return _BARE[connection]
     if status == 304:
         return _NO_CONTENT_WITH_LENGTH[connection] if length else _BARE[connection]
-    # RFC 9110 section 15.3.6: a 205 has no content, and says so.
     if status == 205:
-        return _NO_CONTENT_WITH_LENGTH[connection]
+        return _RESET[connection]
     chunked = (chunked or length is None) and version is not HttpVersion10
     # Step 1: no response to HEAD has content, but its fields are those of GET (RFC 9110 section 9.3.2).
     if method == "HEAD":

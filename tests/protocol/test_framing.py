@@ -44,14 +44,14 @@ LENGTHS = [None, 0, 5]
         ("HEAD", V10, 200, None, False, NONE, False, False),
         ("HEAD", V11, 304, 5, False, NONE, True, False),
         ("HEAD", V11, 204, 5, False, NONE, False, False),
-        ("HEAD", V11, 205, 0, True, NONE, True, False),
+        ("HEAD", V11, 205, 0, True, NONE, False, False),
         # Statuses without content.
         ("GET", V11, 101, None, False, NONE, False, False),
         ("GET", V11, 204, 5, False, NONE, False, False),
         ("GET", V11, 204, None, True, NONE, False, False),
-        ("GET", V11, 205, 0, False, NONE, True, False),
-        ("GET", V11, 205, 0, True, NONE, True, False),
-        ("GET", V10, 205, 0, False, NONE, True, False),
+        ("GET", V11, 205, 0, False, NONE, False, False),
+        ("GET", V11, 205, 0, True, NONE, False, False),
+        ("GET", V10, 205, 0, False, NONE, False, False),
         ("GET", V11, 304, None, False, NONE, False, False),
         ("GET", V11, 304, 0, False, NONE, False, False),
         ("GET", V11, 304, 5, False, NONE, True, False),
@@ -92,6 +92,14 @@ def test_the_head_says_whether_the_connection_persists(version, keep_alive, leng
     framing = frame_response("GET", version, 200, length, keep_alive)
     assert framing.fields == fields
     assert framing.keep_alive == (keep_alive and b"close" not in fields)
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+@pytest.mark.parametrize("length", [None, 0, 5])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_205_says_that_it_has_no_content_whatever_was_given(method, length, keep_alive):
+    framing = frame_response(method, V11, 205, length, keep_alive)
+    assert framing.fields == b"Content-Length: 0\r\n" + (b"" if keep_alive else b"Connection: close\r\n")
 
 
 def test_a_connection_that_changes_its_protocol_does_not_persist_for_http():
