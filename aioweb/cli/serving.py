@@ -15,7 +15,6 @@ from aioweb.cli.channel import Supervisor
 from aioweb.cli.listening import BACKLOG, listening
 from aioweb.cli.loading import load
 from aioweb.cli.options import JSON, Options, UsageError
-from aioweb.log import access_logger
 
 
 def serve(options: Options) -> int:
@@ -62,6 +61,8 @@ def _run(options: Options, sockets: Sequence[socket.socket], tell: Callable[...,
         said["forwarded"] = options.forwarded
     if options.when_full is not None:
         said["when_full"] = options.when_full
+    if not options.access_log:
+        said["access_log"] = None
     if options.access_log_format == JSON:
         said["access_log_class"] = web.JSONAccessLogger
     elif options.access_log_format is not None:
@@ -73,7 +74,6 @@ def _run(options: Options, sockets: Sequence[socket.socket], tell: Callable[...,
         backlog=BACKLOG,
         loop=new_loop,
         shutdown_timeout=options.shutdown_timeout,
-        access_log=access_logger if options.access_log else None,
         print=tell,
         proxy_protocol=options.proxy_protocol or False,
         **said,

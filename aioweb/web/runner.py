@@ -220,7 +220,6 @@ def run_app(
     ssl_context: ssl.SSLContext | None = None,
     print: Callable[..., None] | None = print,
     backlog: int = 128,
-    access_log: logging.Logger | None = access_logger,
     handle_signals: bool = True,
     reuse_address: bool | None = None,
     reuse_port: bool | None = None,
@@ -241,14 +240,15 @@ def run_app(
         ssl_context: TLS.
         print: where the addresses are told; None for nowhere.
         backlog: connections that the kernel holds until they are accepted.
-        access_log: its logger; None for none. In debug mode it writes to stderr without further configuration.
         handle_signals: stop gracefully on SIGINT and SIGTERM.
         reuse_address, reuse_port: socket options; None leaves them to asyncio.
         loop: the loop to run, which stays open; or what makes one (`uvloop.new_event_loop`), which is closed at the
             end; by default asyncio does.
         proxy_protocol: every listener demands a header of the PROXY protocol, from everybody or from a list of
             networks; see TCPSite.
-        options: for `app.make_handler`: keepalive_timeout, limits, handler_cancellation, access_log_format ...
+        options: for `app.make_handler`: keepalive_timeout, limits, handler_cancellation, access_log (a logger, None for
+            no log), access_log_format ... What is not said is what the application has in its `handler_args`. In debug
+            mode the access log goes to stderr without further configuration.
 
     Raises OSError if an address cannot be had, and what the start of the application raises; then everything that did
     start is cleaned up. ValueError if empty lists leave nowhere to listen, RuntimeError where a loop runs already:
@@ -260,7 +260,7 @@ def run_app(
     own_loop = not isinstance(loop, asyncio.AbstractEventLoop)
     if not isinstance(loop, asyncio.AbstractEventLoop):
         loop = loop() if loop is not None else asyncio.new_event_loop()
-    runner_options = {"shutdown_timeout": shutdown_timeout, "handle_signals": handle_signals, "access_log": access_log}
+    runner_options = {"shutdown_timeout": shutdown_timeout, "handle_signals": handle_signals}
     main = loop.create_task(_run(app, listeners, {**runner_options, **options}, print))
     asyncio.set_event_loop(loop)
     try:
@@ -331,8 +331,9 @@ async def _run(
     if inspect.isawaitable(app):
         app = await app
     runner = AppRunner(app, **options)
-    if options.get("debug", app.debug):
-        _show(options.get("access_log"))
+    said = {**app.handler_args, **options}
+    if said.get("debug", app.debug):
+        _show(said.get("access_log", access_logger))
     try:
         await runner.setup()
         made = listeners.make(runner)

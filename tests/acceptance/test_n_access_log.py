@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import signal
+import socket
 from typing import Any
 
 import pytest
@@ -81,6 +83,37 @@ async def test_n22_what_makes_no_access_logger_is_refused() -> None:
         app_of(hello).make_handler(access_log_class=logging.LoggerAdapter)
 
 
+@pytest.mark.parametrize(
+    ("said_to_app", "said_to_run_app", "used"),
+    [
+        ({}, {}, "aioweb.access"),
+        ({"access_log": logging.getLogger("app")}, {}, "app"),
+        ({"access_log": logging.getLogger("app")}, {"access_log": logging.getLogger("run_app")}, "run_app"),
+        ({"access_log": None}, {}, None),
+        ({"access_log": None}, {"access_log": logging.getLogger("run_app")}, "run_app"),
+        ({"access_log": logging.getLogger("app")}, {"access_log": None}, None),
+    ],
+)
+def test_n22_the_access_log_is_that_of_run_app_else_that_of_handler_args(
+    said_to_app: Any, said_to_run_app: Any, used: str | None
+) -> None:
+    class Log(web.AbstractAccessLogger):
+        def log(self, request: Any, response: Any, time: float) -> None:
+            names.append(self.logger.name)
+
+    async def stop(request: web.Request) -> web.Response:
+        asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGINT)
+        return web.Response()
+
+    names: list[str] = []
+    app = web.Application(handler_args={"access_log_class": Log, **said_to_app})
+    app.router.add_get("/", stop)
+    with socket.create_server(("127.0.0.1", 0)) as sock, socket.create_connection(sock.getsockname()) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        web.run_app(app, sock=sock, print=None, **said_to_run_app)
+    assert names == ([] if used is None else [used])
+
+
 # -- N22: what is no plain exchange has a line as well -----------------------------------------------------------------
 
 
@@ -153,9 +186,28 @@ async def test_n22_lines_of_json_tell_exchanges_apart(serve, caplog) -> None:
     await address.request("GET", "/missing")
     await address.raw(b"nonsense\r\n\r\n")
     facts = [json.loads(record.getMessage()) for record in caplog.records if record.name == "aioweb.access"]
-    assert [(fact["path"], fact["status"], fact.get("aborted"), "reason" in fact) for fact in facts] == [
-        ("/", 200, True, False),
-        ("/missing", 404, None, False),
-        (None, 400, None, True),
+    assert [(fact["path"], fact["route"], fact["status"], fact.get("aborted"), "reason" in fact) for fact in facts] == [
+        ("/", "/", 200, True, False),
+        ("/missing", None, 404, None, False),
+        (None, None, 400, None, True),
     ]
     assert facts[0]["bytes"] == 4
+
+
+async def test_n22_a_line_of_json_has_the_name_of_the_route_or_its_template(serve, caplog) -> None:
+    caplog.set_level(logging.INFO, logger="aioweb.access")
+    app = app_of(hello)
+    app.router.add_get("/users/{id}", hello)
+    inner = web.Application()
+    inner.router.add_get("/items/{id}", hello, name="item")
+    inner.router.add_get("/lists/{id}", hello)
+    app.add_subapp("/inner", inner)
+    address = await serve(app, access_log_class=web.JSONAccessLogger)
+    for path in ("/users/7", "/inner/items/7", "/inner/lists/7", "/users"):
+        await address.request("GET", path)
+    low = await serve(
+        web.Server(hello, access_log=logging.getLogger("aioweb.access"), access_log_class=web.JSONAccessLogger)
+    )
+    await low.request("GET", "/users/7")
+    facts = [json.loads(record.getMessage()) for record in caplog.records if record.name == "aioweb.access"]
+    assert [fact["route"] for fact in facts] == ["/users/{id}", "item", "/inner/lists/{id}", None, None]
