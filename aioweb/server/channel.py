@@ -80,9 +80,6 @@ class Channel(Protocol):
     def switch(self, tunnel: Tunnel) -> bytes:
         """Give what arrives from now on to `tunnel`; returns what is here already."""
 
-    def write(self, octets: bytes) -> None:
-        """Hand octets to the transport. Raises ClientDisconnectedError."""
-
 
 class Producer(Protocol):
     """Who makes a response while it is sent, and wants to know when that has lost its sense. See `Interruption`."""

@@ -15,27 +15,30 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 from typing import Any, Final, cast
 
 from aioweb.protocol.connection import Connection
 from aioweb.protocol.errors import ProtocolError
-from aioweb.protocol.events import NEED_DATA, Data, EndOfMessage, RequestHead
+from aioweb.protocol.events import NEED_DATA, Data, RequestHead
 from aioweb.server.clock import NEVER, Clock
 from aioweb.server.contract import ServerView
 from aioweb.server.decoding import undo_codings
 from aioweb.server.failures import HeadTimeout, answer_failure, refuse_request
 from aioweb.server.flow import ClientDisconnectedError, Flow
+from aioweb.server.intake import pass_content
 from aioweb.server.phase import Phase
+from aioweb.server.progress import Progress
 from aioweb.server.stream import EMPTY_BODY, BodyInterrupted, BodyTimeout, StreamReader
 from aioweb.server.tunnel import Tunnel
 from aioweb.server.writer import StreamWriter
 
 _LAST_REQUEST: Final = 0.4  # the ticks of the clock make it a second at most
 _LAST_LINGERING: Final = 1.0
-_HEAD_BEGUN: Final = "the first octets of a head have arrived"
 # The two of every request by a name of their own: reading a member off its enum costs as much as a call on Python 3.11.
 _HEAD: Final = Phase.HEAD
 _EXCHANGE: Final = Phase.EXCHANGE
+_EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 class HTTPConnection(asyncio.Protocol):
@@ -45,9 +48,9 @@ class HTTPConnection(asyncio.Protocol):
         "__weakref__",
         "_body",
         "_context",
-        "_mark",
+        "_head_begun",
+        "_progress",
         "_requests",
-        "_stalled_at",
         "_tunnel",
         "_unread",
         "_writer",
@@ -84,8 +87,8 @@ class HTTPConnection(asyncio.Protocol):
         self._tunnel: Tunnel | None = None
         self._unread = 0
         self._requests = 0
-        self._mark: object = None
-        self._stalled_at = NEVER
+        self._head_begun = False
+        self._progress: Progress | None = None
 
     # -- what the transport calls ----------------------------------------------------------------------------------
 
@@ -103,7 +106,7 @@ class HTTPConnection(asyncio.Protocol):
         """The server has a place for this client: begin."""
         self.phase = _HEAD
         self.deadline = self.clock.after(self.server.limits.head_timeout)
-        self._mark = _HEAD_BEGUN
+        self._head_begun = True
         self.flow.resume_reading()
         if self.server.closing:
             self.stop()
@@ -124,7 +127,7 @@ class HTTPConnection(asyncio.Protocol):
     def quiet(self) -> bool:
         """It waits for a request, and has for a while. Without a deadline for that it may for ever."""
         limits = self.server.limits
-        timeout = limits.head_timeout if self._mark is _HEAD_BEGUN else limits.keepalive_timeout
+        timeout = limits.head_timeout if self._head_begun else limits.keepalive_timeout
         waited = self.deadline != NEVER and self.deadline <= self.clock.after(timeout) - self.clock.tick
         return self.phase is _HEAD and not self.ground.buffer and waited
 
@@ -136,7 +139,8 @@ class HTTPConnection(asyncio.Protocol):
         elif phase is _EXCHANGE:
             self.ground.receive_data(data)
             if self._body is not None:
-                self._feed_body(self._body)
+                if not pass_content(self.ground, self._body, self.flow):
+                    self._body = None
             elif len(self.ground.buffer) > self.server.limits.read_buffer:
                 self.flow.pause_reading()
         elif phase is Phase.TUNNEL and self._tunnel is not None:
@@ -169,7 +173,7 @@ class HTTPConnection(asyncio.Protocol):
         """The client reads more slowly than we write: from now on its progress is watched."""
         self.flow.pause_writing()
         if self.phase is _EXCHANGE or self.phase is Phase.TUNNEL:
-            self._mark = None
+            self._progress = None
             self.deadline = 0.0
 
     def resume_writing(self) -> None:
@@ -178,8 +182,11 @@ class HTTPConnection(asyncio.Protocol):
 
     # -- the life of a connection ----------------------------------------------------------------------------------
 
-    def _next_request(self, data: bytes) -> None:
-        """Begin the next exchange if `data` completes its head, else see to it that it comes in time."""
+    def _next_request(self, data: bytes, *, eagerly: bool = True) -> None:
+        """Begin the next exchange if `data` completes its head, else see to it that it comes in time.
+
+        Python 3.12 lets a task begin `eagerly`, in this turn of the loop.
+        """
         self.ground.receive_data(data)
         try:
             event = self.ground.next_event()
@@ -187,9 +194,10 @@ class HTTPConnection(asyncio.Protocol):
             self.refuse(error)
             return
         if event is NEED_DATA:
+            self.flow.release()
             # The first octets of a head start its deadline; later ones do not extend it (slowloris).
-            if self._mark is not _HEAD_BEGUN and self.ground.buffer and not self.server.closing:
-                self._mark = _HEAD_BEGUN
+            if not self._head_begun and self.ground.buffer and not self.server.closing:
+                self._head_begun = True
                 self.deadline = self.clock.after(self.server.limits.head_timeout)
             return
         assert isinstance(event, RequestHead), "a connection that awaits a head gives a head or NEED_DATA"
@@ -204,20 +212,26 @@ class HTTPConnection(asyncio.Protocol):
         body: StreamReader = EMPTY_BODY
         if event.has_body:
             body = self._body = StreamReader(server.limits.read_buffer, self.flow.resume_reading, loop=self.loop)
-            self._mark = None
+            self._progress = None
             self.deadline = 0.0
             if self.ground.awaits_continue:
                 body.on_first_wait = writer.content_wanted
             if server.auto_decompress:
                 body = undo_codings(body, event.fields, server.limits)
+            if not pass_content(self.ground, self._body, self.flow):
+                self._body = None
+        exchange = self._run_exchange(event, body, writer)
         # The context here is that of the server's start: each task gets a copy of its own. A task factory of the loop
-        # is passed by: an eager task would run before this connection knows it. The name saves making up a number.
-        self.task = asyncio.Task(self._run_exchange(event, body, writer), loop=self.loop, name="aioweb exchange")
-        if self._body is not None:
-            self._feed_body(self._body)
+        # is passed by: it may not know of exchanges that are over at once. The name saves making up a number.
+        if eagerly and _EAGER:
+            asyncio.Task(exchange, loop=self.loop, name="aioweb exchange", **_EAGER)
+        else:
+            self.task = asyncio.Task(exchange, loop=self.loop, name="aioweb exchange")
 
     async def _run_exchange(self, head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
         """Run the handler, and answer for it where it did not answer."""
+        if self.task is None:
+            self.task = asyncio.current_task(self.loop)
         try:
             await self.server.handler(head, body, writer)
             if self.flow.writing_paused:
@@ -239,7 +253,7 @@ class HTTPConnection(asyncio.Protocol):
             except Exception:
                 # A logger or an error page that fails must not leave a connection that nothing can end.
                 writer.channel = None
-                self.task = self._writer = self._body = self._mark = None
+                self.task = self._writer = self._body = None
                 self.abort()
                 self.server.exchange_ended(self)
                 raise
@@ -251,20 +265,22 @@ class HTTPConnection(asyncio.Protocol):
             return
         # Whoever still holds the writer of this response cannot write into the next one.
         writer.channel = None
-        self.task = self._writer = self._body = self._mark = None
+        self.task = self._writer = self._body = self._progress = None
         self._await_head()
 
     def _await_head(self) -> None:
         """The exchange is over and the connection persists; a pipelined request may be here already."""
         self.phase = _HEAD
+        self._head_begun = False
         self.deadline = self.clock.idle_deadline
         if self.server.closing:
             self.stop()  # the response had begun before that: the client does not know that it was the last but one
         if self.flow.reading_paused:
             self.flow.resume_reading()
         if self.ground.buffer:
-            # What the last handler set in its context is not for the next one, which may serve somebody else.
-            self._context.run(self._next_request, b"")
+            # What the last handler set in its context is not for the next one, which may serve somebody else. Nor does
+            # the next one begin in this turn of the loop, which the other connections share.
+            self._context.run(self._next_request, b"", eagerly=False)
 
     def _end_connection(self, writer: StreamWriter) -> None:
         """There is no next request, or not yet. The client is to be able to read its response in any case."""
@@ -277,7 +293,7 @@ class HTTPConnection(asyncio.Protocol):
         writer.cut_off()
         if self._body is not None:
             self._body.set_exception(BodyInterrupted("the exchange is over"))
-        self.task = self._writer = self._body = self._tunnel = self._mark = None
+        self.task = self._writer = self._body = self._tunnel = self._progress = None
         if self.phase is Phase.CLOSED:
             self.server.exchange_ended(self)
         elif not ground.response_complete:
@@ -320,6 +336,7 @@ class HTTPConnection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             self.close()
             return
+        self.flow.release()
         self.phase = Phase.LINGERING
         self.deadline = self.clock.after(self._lingering_time)
         self.flow.resume_reading()
@@ -333,28 +350,10 @@ class HTTPConnection(asyncio.Protocol):
     def refuse(self, error: ProtocolError) -> None:
         """Answer octets that never became a request, and end the connection."""
         try:
-            self.write(refuse_request(self.server, self.ground, self.peername, error))
+            self.flow.write(refuse_request(self.server, self.ground, self.peername, error))
         except ClientDisconnectedError:
             return
         self._linger()
-
-    def _feed_body(self, body: StreamReader) -> None:
-        """Pass on what has arrived of the content."""
-        try:
-            while True:
-                event = self.ground.next_event()
-                if isinstance(event, Data):
-                    if body.feed_data(event.data):
-                        self.flow.pause_reading()
-                elif isinstance(event, EndOfMessage):
-                    body.feed_eof(event.trailers)
-                    self._body = None
-                    return
-                else:
-                    return
-        except ProtocolError as error:
-            body.set_exception(error)
-            self._body = None
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
@@ -363,15 +362,13 @@ class HTTPConnection(asyncio.Protocol):
         self.phase = Phase.CLOSED
         self.deadline = self.clock.after(self.server.limits.write_timeout)
         if self.transport is not None:
-            self.flow.lost = True
-            self.transport.close()
+            self.flow.close()
 
     def abort(self) -> None:
         """Close the connection at once: what was begun cannot be completed, and the client must see that."""
         self.phase = Phase.CLOSED
         if self.transport is not None:
-            self.flow.lost = True
-            self.transport.abort()
+            self.flow.abort()
 
     def fail(self) -> None:
         """The handler has failed in mid-response: close the connection so that the client sees it."""
@@ -456,24 +453,19 @@ class HTTPConnection(asyncio.Protocol):
                 self.deadline = self.clock.after(self._lingering_time)
 
     def _watch(self, now: float, timeout: float | None) -> None:
-        """Compare a mark of the client's progress with the one of the last tick: no octet pays for this."""
-        body = self._body
+        """Cut what the client does not read, and give up the content that it does not send."""
+        body, progress = self._body, self._progress
+        if progress is None:
+            progress = self._progress = Progress()
+        deadline = self.clock.after(timeout)
         if self.flow.writing_paused and self.transport is not None:
             # A handler that drops the awaitables of its writes makes the buffer grow; only less of it is progress.
-            size = self.transport.get_write_buffer_size()
-            mark: object = min(size, self._mark) if isinstance(self._mark, int) else size
-        elif body is not None and body.waiting:
-            mark = ("received", body.total_bytes)
-        else:
-            mark = None
-        if mark != self._mark or mark is None:
-            self._mark = mark
-            self._stalled_at = self.clock.after(timeout)
-        elif now >= self._stalled_at:
-            if self.flow.writing_paused or body is None:
+            if progress.stalled("writing", -self.transport.get_write_buffer_size(), now, deadline):
                 self.server.logger.debug("%s does not read its response: cut", self.peername)
                 self.abort()
-            else:
+        elif body is not None:
+            watched = "reading" if body.waiting else None
+            if progress.stalled(watched, body.total_bytes, now, deadline):
                 self._body = None
                 body.set_exception(BodyTimeout("the content did not arrive in time"))
 
@@ -486,15 +478,3 @@ class HTTPConnection(asyncio.Protocol):
         self.deadline = NEVER
         self.flow.resume_reading()
         return self.ground.take_rest()
-
-    def write(self, octets: bytes) -> None:
-        """Hand octets to the transport."""
-        transport = self.transport
-        if transport is None or self.flow.lost:
-            raise ClientDisconnectedError("the client is gone")
-        try:
-            transport.write(octets)
-        except (OSError, RuntimeError) as error:
-            # A transport of asyncio never does that; one of uvloop may, when its handle is closed already.
-            self.abort()
-            raise ClientDisconnectedError("the transport takes no more") from error

@@ -1,14 +1,21 @@
-"""Flow control of one transport, both ways: who may write on, whether the peer's octets are read, whether it is there.
+"""The flow of one transport, both ways: what is written, who may write on, whether the peer's octets are read, and
+whether it is there.
 
 Writing acts at once and hands out an awaitable; awaiting it waits until the transport's buffer has drained, dropping it
 warns nobody. So `resp.write(data)` serves old code that calls it and new code that awaits it (contract 3).
+
+Answers to pipelined requests leave together, in one write for many: each write costs a system call. An answer waits
+only while the next one is being made at once; as soon as a turn of the loop brings none, all leave.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Generator
-from typing import Any, cast
+from typing import Any, Final, cast
+
+_MUCH: Final = 16384
+"""Bytes of answers that are held at most: for more, a write of their own costs little."""
 
 
 class ClientDisconnectedError(ConnectionResetError):
@@ -54,16 +61,74 @@ class _Drain:
 class Flow:
     """The flow of one connection. Made by HTTPConnection, which passes on what the transport calls."""
 
-    __slots__ = ("_departure", "_loop", "_transport", "_waiters", "lost", "reading_paused", "writing_paused")
+    __slots__ = ("_departure", "_held", "_loop", "_transport", "_waiters", "lost", "reading_paused", "writing_paused")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         self._loop = loop
         self._transport = transport
         self._waiters: list[asyncio.Future[None]] | None = None
         self._departure: list[asyncio.Future[bool]] | None = None
+        self._held: bytearray | None = None
         self.writing_paused = False
         self.reading_paused = False
         self.lost = False
+
+    # -- what is written -------------------------------------------------------------------------------------------
+
+    def write(self, octets: bytes) -> None:
+        """Hand octets to the transport. Raises ClientDisconnectedError."""
+        if self.lost:
+            raise ClientDisconnectedError("the client is gone")
+        if self._held is not None:
+            octets, self._held = bytes(self._held) + octets, None
+        try:
+            self._transport.write(octets)
+        except (OSError, RuntimeError) as error:
+            # A transport of asyncio never does that; one of uvloop may, when its handle is closed already.
+            self.abort()
+            raise ClientDisconnectedError("the transport takes no more") from error
+
+    def hold(self, answer: bytes) -> None:
+        """Take a whole answer that has a further request behind it. Raises ClientDisconnectedError."""
+        if len(answer) + (0 if self._held is None else len(self._held)) > _MUCH:
+            self.write(answer)
+            return
+        if self.lost:
+            raise ClientDisconnectedError("the client is gone")
+        if self._held is None:
+            self._held = bytearray()
+            self._loop.call_soon(self._look, self._held, 0)
+        self._held += answer
+
+    def _look(self, held: bytearray, seen: int) -> None:
+        """A turn has passed: those that are held wait on if it has brought another."""
+        if held is self._held:
+            if len(held) > seen:
+                self._loop.call_soon(self._look, held, len(held))
+            else:
+                self.release()
+
+    def release(self) -> None:
+        """Let the answers leave that wait for another one."""
+        if self._held is not None:
+            try:
+                self.write(b"")
+            except ClientDisconnectedError:
+                self._held = None  # whoever is concerned hears of it by connection_lost
+
+    def close(self) -> None:
+        """Write nothing more, and close the transport when everything has left."""
+        self.release()
+        self.lost = True
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close the transport at once."""
+        self.release()
+        self.lost = True
+        self._transport.abort()
+
+    # -- who waits, and for what -----------------------------------------------------------------------------------
 
     def pause_writing(self) -> None:
         """The transport's buffer is over its high-water mark."""

@@ -126,7 +126,7 @@ class Outbox:
                 self.send_prepared(message)
             else:
                 self._turn, self.said_at = turn, self._clock.now
-                channel.write(ground.send_prepared(message))
+                flow.write(ground.send_prepared(message))
         except ClientDisconnectedError:
             pass  # connection_lost is about to tell
         return True

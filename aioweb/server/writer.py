@@ -70,7 +70,10 @@ class StreamWriter:
     def transport(self) -> asyncio.Transport | None:
         """The transport of the connection; None when the client is gone or the exchange is over."""
         channel = self.channel
-        return channel.transport if channel is not None and not channel.flow.lost else None
+        if channel is None or channel.flow.lost:
+            return None
+        channel.flow.release()  # who writes into it by himself does that behind the answers before
+        return channel.transport
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -130,12 +133,16 @@ class StreamWriter:
         if len(body) > _GATHER:
             self.send_head(status, reason, fields, len(body), close=close or channel.ground.leaves_much)
             return self.write_eof(body)
-        octets = channel.ground.send_response(status, reason, fields, body, channel.persistent and not close)
+        ground, flow = channel.ground, channel.flow
+        octets = ground.send_response(status, reason, fields, body, channel.persistent and not close)
         self.status = status
-        framing = channel.ground.framing
+        framing = ground.framing
         self.body_size = len(body) if framing is not None and framing.kind is _LENGTH else 0
-        channel.write(octets)
-        return channel.flow.drain() if channel.flow.writing_paused else DRAINED
+        if ground.buffer and ground.request_complete and ground.persists:
+            flow.hold(octets)  # a further request is here already
+        else:
+            flow.write(octets)
+        return flow.drain() if flow.writing_paused else DRAINED
 
     def send_head(
         self,
@@ -165,7 +172,7 @@ class StreamWriter:
         channel = self._open()
         octets = channel.ground.send_informational(status, fields)
         if octets:
-            channel.write(octets)
+            channel.flow.write(octets)
 
     def send_continue(self) -> None:
         """Invite the content with `100 Continue`, if the client waits for that (RFC 9110 section 10.1.1)."""
@@ -238,7 +245,7 @@ class StreamWriter:
         try:
             if copy is not None:
                 self._flush()
-                await copy.send(offset, count, channel.write)
+                await copy.send(offset, count, channel.flow.write)
             else:
                 await self._send_blocks(file, offset, count)
         except BaseException:
@@ -414,10 +421,10 @@ class StreamWriter:
             channel.flow.lost = True
             raise ClientDisconnectedError("the client is gone")
         if len(gathered) == 1:
-            channel.write(gathered[0])
+            channel.flow.write(gathered[0])
         elif size < 2 * _GATHER:
-            channel.write(b"".join(gathered))
+            channel.flow.write(b"".join(gathered))
         else:
             # The last piece is the large one that filled the measure: it is not worth a copy.
-            channel.write(b"".join(gathered[:-1]))
-            channel.write(gathered[-1])
+            channel.flow.write(b"".join(gathered[:-1]))
+            channel.flow.write(gathered[-1])

@@ -387,9 +387,10 @@ class Application(ApplicationAliases, StateMapping):
             self._hooks = (self.on_response_prepare.send,)
         self._at_routing = (apply_rules,) if self._has_rules() else ()
         self.use_observers(self._seam)
-        simple = isinstance(router, UrlDispatcher) and not self._subapps
-        self._is_plain = simple and not self._middlewares and not self._error_handlers
-        self._chain = await compose(self, self._middlewares, self._call if simple else self._dispatch, self.guard)
+        ours = isinstance(router, UrlDispatcher)
+        self._is_plain = ours and not self._middlewares and not self._error_handlers
+        innermost = self._call if ours and not self._subapps else self._dispatch
+        self._chain = await compose(self, self._middlewares, innermost, self.guard)
         self._expecting = self.guard(self._expect)
 
     def guard(self, handler: Handler) -> Handler:
@@ -441,7 +442,7 @@ class Application(ApplicationAliases, StateMapping):
             request.response_prepare_hooks = (*self._hooks, *request.response_prepare_hooks)
         if head.fields.expect is not None and match_info.http_exception is None:
             return self._expecting(request)
-        if self._is_plain:
+        if self._is_plain and (not self._subapps or match_info.apps == (self,)):
             response: Awaitable[StreamResponse] = match_info.route.call(request)
             return response
         assert self._chain is not None, "compose() makes the chain before anything is routed"
@@ -469,14 +470,16 @@ class Application(ApplicationAliases, StateMapping):
         response: Awaitable[StreamResponse] = request.match_info.route.call(request)
         return response
 
-    async def _dispatch(self, request: Request) -> StreamResponse:
+    def _dispatch(self, request: Request) -> Awaitable[StreamResponse]:
         """The innermost of this application's chain: into the sub-application that was routed to, or to the handler."""
         match_info: Any = request.match_info
         apps = match_info.apps
         if apps[-1] is self:
-            response: StreamResponse = await _call_of(match_info)(request)
+            response: Awaitable[StreamResponse] = _call_of(match_info)(request)
             return response
-        subapp: Application = apps[apps.index(self) + 1]
+        return self._enter(apps[apps.index(self) + 1], request, match_info)
+
+    async def _enter(self, subapp: Application, request: Request, match_info: Any) -> StreamResponse:
         match_info.current_app = subapp
         if subapp._hooks:
             request.response_prepare_hooks = (*request.response_prepare_hooks, *subapp._hooks)

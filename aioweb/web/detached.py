@@ -16,7 +16,7 @@ from aioweb.protocol.limits import Limits
 from aioweb.server.clock import NEVER, Clock
 from aioweb.server.contract import Handler
 from aioweb.server.decoding import undo_codings
-from aioweb.server.flow import ClientDisconnectedError, Flow
+from aioweb.server.flow import Flow
 from aioweb.server.server import Server
 from aioweb.server.stream import EMPTY_BODY, StreamReader
 from aioweb.server.tunnel import Tunnel
@@ -48,24 +48,16 @@ class _Detached:
         self.flow = Flow(self.loop, transport)
         self.clock = Clock(self.loop, (), ())
         self.transport: asyncio.Transport | None = transport
-        self._transport = transport
         self.peername = transport.get_extra_info("peername")
         self.task: asyncio.Task[None] | None = None  # whoever calls the handler has it
         self.persistent = False
         self.deadline = NEVER
 
-    def write(self, octets: bytes) -> None:
-        if self.flow.lost:
-            raise ClientDisconnectedError("the response was cut")
-        self._transport.write(octets)
-
     def abort(self) -> None:
-        self.flow.lost = True
-        self._transport.abort()
+        self.flow.abort()
 
     def close(self) -> None:
-        self.flow.lost = True
-        self._transport.close()
+        self.flow.close()
 
     def fail(self) -> None:
         self.abort()

@@ -108,7 +108,7 @@ class Response(StreamResponse):
                 self._content_type = value
             else:
                 self._headers[hdrs.CONTENT_TYPE] = value
-            self._body = _encode_text(text, "utf-8")
+            self._body = text.encode() if type(text) is str else _encode_text(text, "utf-8")
             return
         if content_type is not None or charset is not None:
             if is_typed:
