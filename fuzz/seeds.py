@@ -48,7 +48,7 @@ FIELDS = (
 def seeds(target: str) -> list[bytes]:
     """Inputs for that target: choices, if it has any, then octets."""
     found = [octets for octets in _octets(target) if len(octets) <= LONGEST]
-    choices = (b"",) if target in ("fields", "handshake", "proxy") else CHOICES
+    choices = (b"",) if target in ("frame", "fields", "handshake", "proxy") else CHOICES
     return [*FUZZED.get(target, []), *(choice + octets for choice in choices for octets in found)]
 
 
@@ -71,6 +71,10 @@ def _octets(target: str) -> Iterator[bytes]:
             if marked:
                 yield content
         yield b"5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n" + CHUNKED
+    elif target == "frame":
+        yield from (b"\x81" + text.encode() for text in ("", "a" * 125, "Gruß " * 60, "€" * 70, "a" * 70 + "é", "😀"))
+        yield from (b"\xc2" + bytes(size) for size in (0, 125, 126, 1990))
+        yield b"\x83" + bytes(9)
     elif target in ("websocket", "mask"):
         yield from (octets for octets, _ in VIOLATIONS.values())
         yield text("héllo") + text("a", False) + ping("b") + more("é") + more("c", True) + binary(b"\0") + close()

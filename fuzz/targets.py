@@ -24,7 +24,7 @@ from aioweb.protocol.websocket.deflate import PerMessageDeflate
 from aioweb.protocol.websocket.handshake import BadHandshake, read_handshake
 from tests.protocol import multipart_wire
 from tests.protocol.strategies import NARROW
-from tests.protocol.tongues import HEAD, MASK, speaking, story
+from tests.protocol.tongues import FRAMES, HEAD, MASK, speaking, story
 from tests.protocol.websocket import exchange
 from tests.protocol.wire import cut, deliver
 
@@ -61,6 +61,20 @@ def mask(data: bytes) -> None:
     assert MASK.spoken("C")(data[:4] + masked) == data[4:]
     slice_of = (data[0] if data else 0, data[1] if len(data) > 1 else None)
     assert MASK.spoken("C")(data, *slice_of) == MASK.reference(bytearray(data), *slice_of)
+
+
+def frame(data: bytes) -> None:
+    """Both functions make the same frame of octets and of text, whatever its characters, or fail alike."""
+    first, octets = data[0] if data else 0, data[1:]
+    for payload in (
+        octets,
+        octets.decode("latin-1"),
+        octets.decode("utf-8", "replace"),
+        octets.decode("utf-16", "replace"),
+    ):
+        for octet in (first, 0x81):
+            told = _told(FRAMES.reference, octet, payload)
+            assert _told(FRAMES.spoken("C"), octet, payload) == told
 
 
 def http(data: bytes) -> None:
@@ -145,7 +159,7 @@ def proxy(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
-    for target in (head, mask, http, chunked, websocket, deflate, multipart, fields, handshake, proxy)
+    for target in (head, mask, frame, http, chunked, websocket, deflate, multipart, fields, handshake, proxy)
 }
 
 
@@ -161,6 +175,13 @@ def _may(error: type[Exception], read: Callable[[Any], object], value: object) -
         read(value)
     except error:
         pass
+
+
+def _told(encode: Callable[..., bytes], first: int, payload: bytes | str) -> object:
+    try:
+        return encode(first, payload)
+    except KeyError as error:  # no frame begins like that
+        return error.args
 
 
 def _same_story(tell: Callable[[list[bytes]], object], octets: bytes, positions: list[int]) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,10 @@ def test_the_seeds_go_through_nearly_all_of_the_c(tmp_path: Path) -> None:
     counted = subprocess.run(
         ["gcov", "-n", *(tmp_path / "counted").glob("*.gcda")], cwd=tmp_path, capture_output=True, text=True
     )
-    shares = [float(line.split(":")[1].split("%")[0]) for line in counted.stdout.splitlines() if "executed:" in line]
+    shares = [
+        float(line.split(":")[1].split("%")[0])
+        for file, line in pairwise(counted.stdout.splitlines())
+        if "aioweb/" in file and "executed:" in line  # the others are of Python's headers
+    ]
     assert len(shares) >= 2
     assert min(shares) > 75, counted.stdout  # the rest is for arguments of the wrong type, and for want of memory

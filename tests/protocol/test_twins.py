@@ -21,7 +21,7 @@ from aioweb.protocol.limits import Limits
 from tests.data.hostile import HOSTILE
 from tests.data.unusual import UNUSUAL
 from tests.protocol.strategies import limits, messages
-from tests.protocol.tongues import HEAD, MASK, story
+from tests.protocol.tongues import FRAMES, HEAD, MASK, story
 
 LIMITS = Limits()
 BROWSER = b"\r\n".join(
@@ -125,6 +125,17 @@ def test_every_deciding_field_is_read_alike(parse: Any, name: str, value: str) -
             assert story(parse, octets, LIMITS) == story(HEAD.reference, octets, LIMITS)
 
 
+def told(function: Any, *arguments: Any) -> Any:
+    """What a call gives, or how it fails."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return type(error), getattr(error, "reason", "")
+
+
+SIZES = st.sampled_from([0, 1, 30, 31, 32, 33, 62, 63, 90, 125, 126, 200])
+
+
 @given(keyed=st.one_of(st.binary(max_size=600), st.integers(0, 5000).map(lambda size: b"\x5a\x00\xff" * size)))
 def test_masking_tells_one_story(keyed: bytes) -> None:
     assert MASK.spoken("C")(keyed) == MASK.reference(keyed)
@@ -136,6 +147,29 @@ def test_masking_begins_at_any_address() -> None:
     for start, end in pairwise(range(0, 300, 7)):
         for size in (end - start, 100 + start):
             assert MASK.spoken("C")(octets[start:][:size]) == MASK.reference(octets[start:][:size])
+
+
+PAYLOADS = st.one_of(
+    st.binary(max_size=300),
+    st.text(max_size=300),
+    st.text(st.characters(max_codepoint=255), max_size=300),
+    st.builds(lambda before, text, after: "a" * before + text + "b" * after, SIZES, st.text(max_size=3), SIZES),
+)
+
+
+@given(first=st.integers(-1, 256), payload=PAYLOADS, key=st.sampled_from([(), (b"",), (b"\x01\x80\xff\x7f",)]))
+@example(first=0x81, payload="\udc80", key=())
+@example(first=2**64, payload=b"", key=())
+@example(first=True, payload="a", key=())
+def test_a_frame_tells_one_story(first: int, payload: bytes | str, key: tuple[bytes, ...]) -> None:
+    assert told(FRAMES.spoken("C"), first, payload, *key) == told(FRAMES.reference, first, payload, *key)
+
+
+@pytest.mark.parametrize("size", [0, 31, 32, 33, 124, 125, 126, 127, 65534, 65535, 65536, 70000])
+@pytest.mark.parametrize("character", ["a", "\x7f", "\x80", "\xff", "\u0100", "\uffff", "\U0010ffff"])
+def test_a_frame_of_every_length_has_every_character_anywhere(size: int, character: str) -> None:
+    for payload in ("a" * size, character * size, "a" * (size // 2) + character + "a" * (size // 2)):
+        assert FRAMES.spoken("C")(0x81, payload) == FRAMES.reference(0x81, payload)
 
 
 # -- who does the work ------------------------------------------------------------------------------------------------
@@ -208,6 +242,20 @@ def test_masking_takes_octets_only() -> None:
                 function(*arguments)
 
 
+class Text(str):
+    """A str that says something else when it is asked."""
+
+    def encode(self, *arguments: Any) -> bytes:
+        """Not what it holds."""
+        return b"else"
+
+
+@pytest.mark.parametrize("payload", [bytearray(b"ab"), memoryview(b"ab"), Text("ab"), None, 5, ["a"]], ids=str)
+def test_what_is_no_plain_payload_is_the_call_of_the_reference(payload: Any) -> None:
+    for arguments in ((0x81, payload), (0x81, payload, b""), (), (0x81,), (0x81, b"a", b"", b""), ("a", b"")):
+        assert told(FRAMES.spoken("C"), *arguments) == told(FRAMES.reference, *arguments)
+
+
 # -- nothing is kept --------------------------------------------------------------------------------------------------
 
 
@@ -215,7 +263,7 @@ def test_no_call_keeps_a_reference_or_an_octet(parse: Any) -> None:
     previous = parse(BROWSER, LIMITS)[0]
     other = BROWSER.replace(b"page", b"leaf")
     strange = BROWSER.replace(b"www.", b"%41.").replace(b"Expect: ", b"Expect:\r\nExpect: ")
-    mask = MASK.spoken("C")
+    mask, frame = MASK.spoken("C"), FRAMES.spoken("C")
 
     def all_ways() -> None:
         for _ in range(500):
@@ -227,6 +275,8 @@ def test_no_call_keeps_a_reference_or_an_octet(parse: Any) -> None:
             mask(BROWSER)
             mask(b"")
             story(mask, None)
+            for payload in (BROWSER, "a" * 99, "\xe9" * 99, "\u20ac" * 99, "\udc80", None):
+                told(frame, 0x81, payload)
 
     watched = [previous, previous.fields, previous.line, previous.fields.raw, LIMITS, BROWSER, other, HttpVersion11]
     watched += [RequestHead, FieldSection, FieldSection(b"").options]
@@ -266,15 +316,16 @@ def run(script: str, **env: str) -> str:
 
 
 NAMES = "import aioweb.protocol.connection as a, aioweb.protocol.websocket.connection as b; "
-NAMES += "print(a.parse_request_head.__name__, b.mask.__name__)"
+NAMES += "print(a.parse_request_head.__name__, b.mask.__name__, b.encode_frame.__name__)"
 
 
 def test_the_twins_serve_where_they_were_built(parse: Any) -> None:
-    assert run(NAMES, AIOWEB_NO_EXTENSIONS="") == "parse_request_head mask"
+    assert run(NAMES, AIOWEB_NO_EXTENSIONS="") == "parse_request_head mask encode_frame"
 
 
 def test_an_environment_variable_leaves_the_twins_alone() -> None:
-    assert run(NAMES, AIOWEB_NO_EXTENSIONS="1") == "parse_request_head_in_python mask_in_python"
+    names = "parse_request_head_in_python mask_in_python encode_frame_in_python"
+    assert run(NAMES, AIOWEB_NO_EXTENSIONS="1") == names
 
 
 def test_every_interpreter_of_a_process_has_twins_of_its_own(parse: Any) -> None:
@@ -286,10 +337,12 @@ except ImportError:
 SCRIPT = r'''
 from aioweb.protocol._head import parse_request_head
 from aioweb.protocol.limits import Limits
+from aioweb.protocol.websocket._frames import encode_frame
 from aioweb.protocol.websocket._mask import mask
 head, size = parse_request_head(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", Limits())
 assert head.fields.options == {"close"}
 assert mask(b"1111a") == b"P"
+assert encode_frame(0x81, "\xe9") == b"\x81\x02\xc3\xa9"
 '''
 exec(SCRIPT)
 for _ in range(2):
@@ -308,6 +361,7 @@ def test_without_memory_there_is_an_error_and_nothing_is_kept(parse: Any) -> Non
 import _testcapi, gc, sys
 from aioweb.protocol._head import parse_request_head
 from aioweb.protocol.limits import Limits
+from aioweb.protocol.websocket._frames import encode_frame
 from aioweb.protocol.websocket._mask import mask
 octets, limits = {BROWSER!r}, Limits()
 previous = parse_request_head(octets, limits)[0]
@@ -317,6 +371,7 @@ calls = [
     lambda: parse_request_head(other, limits, previous)[1],
     lambda: parse_request_head(octets, limits, previous)[1],
     lambda: mask(b"1111" + octets) and len(octets),
+    lambda: encode_frame(0x81, chr(0x20AC) * 99) and len(octets),
 ]
 def fail_once_everywhere():
     failures = 0

@@ -20,6 +20,7 @@ from aioweb.protocol import connection, head
 from aioweb.protocol.events import FieldSection, RequestHead
 from aioweb.protocol.websocket import connection as websocket_connection
 from aioweb.protocol.websocket import frames, mask
+from aioweb.protocol.websocket import messages as websocket_messages
 
 TONGUES = ("Python", "C")
 
@@ -50,7 +51,13 @@ class Twins:
 
 HEAD = Twins("parse_request_head", head.parse_request_head_in_python, "aioweb.protocol._head", (head, connection))
 MASK = Twins("mask", mask.mask_in_python, "aioweb.protocol.websocket._mask", (mask, frames, websocket_connection))
-ALL = (HEAD, MASK)
+FRAMES = Twins(
+    "encode_frame",
+    frames.encode_frame_in_python,
+    "aioweb.protocol.websocket._frames",
+    (frames, websocket_connection, websocket_messages),
+)
+ALL = (HEAD, MASK, FRAMES)
 
 
 @contextmanager

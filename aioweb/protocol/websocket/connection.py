@@ -388,9 +388,7 @@ class WebSocketConnection:
             TypeError: For anything else than text.
             UnicodeEncodeError: For lone surrogates.
         """
-        if isinstance(data, str):
-            return self._send_message(_TEXT_FRAME, data.encode(), compress)
-        if not isinstance(data, bytes):
+        if not isinstance(data, (str, bytes)):
             raise TypeError(f"a text message is str, not {type(data).__name__}")
         return self._send_message(_TEXT_FRAME, data, compress)
 
@@ -398,17 +396,19 @@ class WebSocketConnection:
         """The octets of a binary message; like `send_text`."""
         return self._send_message(_BINARY_FRAME, as_octets(data), compress)
 
-    def _send_message(self, first: int, payload: bytes, compress: bool | None) -> bytes:
+    def _send_message(self, first: int, payload: bytes | str, compress: bool | None) -> bytes:
         if self.close_sent is not None or self.state is _CLOSED or self._sending is not None:
             raise self._illegal("a message")
         deflater = self._deflater
         if deflater is not None:
+            if isinstance(payload, str):
+                payload = payload.encode()
             if compress is None:
                 compress = len(payload) >= self._min_compress_size
             if compress:
                 first |= COMPRESSED
                 payload = deflater.deflate(payload)
-        return encode_frame(first, payload, os.urandom(4) if self._client else b"")
+        return encode_frame(first, payload, os.urandom(4)) if self._client else encode_frame(first, payload)
 
     def send_fragment(self, data: str | bytes, *, final: bool, compress: bool = False) -> bytes:
         """The octets of one fragment of a message (RFC 6455 section 5.4), the first of them if none is under way.

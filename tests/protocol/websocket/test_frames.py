@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioweb.protocol.errors import ProtocolError
+from aioweb.protocol.websocket import frames
 from aioweb.protocol.websocket.frames import (
     CloseCode,
     Opcode,
     WebSocketError,
-    encode_frame,
     is_close_code,
     read_frame_head,
 )
@@ -24,10 +24,30 @@ pytestmark = pytest.mark.usefixtures("tongue")
 @pytest.mark.parametrize("key", [b"", b"\x12\x34\x56\x78"])
 def test_a_frame_is_written_in_the_shortest_form(size, key):
     payload = b"x" * size
-    octets = encode_frame(0x82, payload, key)
+    octets = frames.encode_frame(0x82, payload, key)
     assert octets == frame(0x82, payload, key=key or None)
     first, length, end = read_frame_head(bytearray(octets), 0, bool(key))
     assert (first, length, end + len(key) + length) == (0x82, size, len(octets))
+
+
+TEXTS = {
+    "empty": "",
+    "ascii": "a" * 125,
+    "latin": "\xdf" * 63,
+    "mixed": "Gru\xdf " * 200,
+    "euro": "\u20ac" * 99,
+    "far": "\U0001f600",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_text_becomes_utf_8_in_its_frame(text):
+    assert frames.encode_frame(0x81, text) == frame(0x81, text.encode(), key=None)
+
+
+def test_text_with_a_lone_surrogate_has_no_frame():
+    with pytest.raises(UnicodeEncodeError):
+        frames.encode_frame(0x81, "a\udc80")
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
