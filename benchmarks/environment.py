@@ -156,7 +156,7 @@ def _facts(python: pathlib.Path) -> dict[str, Any]:
     return facts
 
 
-def machine(python: pathlib.Path) -> dict[str, object]:
+def machine(python: pathlib.Path = pathlib.Path(sys.executable)) -> dict[str, object]:
     """What the figures were measured on. `load` tells how much else was running when the run began."""
     return {
         "cpu": _first_value("/proc/cpuinfo", "model name"),
@@ -176,16 +176,21 @@ def _first_value(path: str, key: str) -> str:
     return "unknown"
 
 
-def commit() -> str:
-    """The short commit of the tree, with `-dirty` if aioweb or the benchmarks differ from it."""
-    name = _git("rev-parse", "--short", "HEAD") or "unknown"
+def commit(tree: pathlib.Path = ROOT) -> str:
+    """The short commit of a checkout, with `-dirty` if aioweb or the benchmarks differ from it."""
+    name = _git(tree, "rev-parse", "--short", "HEAD") or "unknown"
     paths = ["aioweb", "benchmarks", "setup.py", ":!benchmarks/results", ":!benchmarks/words"]
-    return f"{name}-dirty" if _git("status", "--porcelain", "--", *paths) else name
+    return f"{name}-dirty" if _git(tree, "status", "--porcelain", "--", *paths) else name
 
 
-def _git(*arguments: str) -> str:
+def committed(name: str) -> int:
+    """When a commit (as `commit` names it) was made, in seconds since the epoch; 0 if it is not known here."""
+    return int(_git(ROOT, "show", "-s", "--format=%ct", name.removesuffix("-dirty")) or 0)
+
+
+def _git(tree: pathlib.Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True)
+        done = subprocess.run(["git", "-C", str(tree), *arguments], capture_output=True, text=True)
     except OSError:
         return ""
     return done.stdout.strip()
