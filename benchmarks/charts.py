@@ -1,69 +1,68 @@
-"""From result files to a page of the documentation: `python -m benchmarks.charts RESULTS.json ...`.
+"""From files of results to a page of the documentation: `python -m benchmarks.charts [RESULTS.json ...]`.
 
-For each workload of the files one table and one chart (SVG, made by pygal) of the CPU time that each server needs. Of a
-workload that several files have, the last file counts.
+Writes docs/performance/index.md (see `benchmarks.page`) and its charts (SVG, drawn by pygal). Without names it takes
+all files in benchmarks/results but those of hasty or partial runs; of what several files have, the newest counts.
 """
 
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import json
 import os
 import pathlib
 import sys
-from typing import Any
 
-from benchmarks import environment
-from benchmarks.macro import peers
-from benchmarks.macro.workloads import WORKLOADS
+from benchmarks import environment, page
 
 FOLDER = environment.ROOT / "docs" / "performance"
+_BUDGET = "*-budget*.json"
+_HASTY = ("*-dirty*", "*-quick.json", "*-partial.json")
 _COLORS = {"asyncio": ("#94a3b8", "#fb923c"), "uvloop": ("#475569", "#c2410c")}
 """By loop: of the others, and of aioweb."""
 _GRAY = "#6b7280"
-_COLUMNS = (
-    ("CPU us/req", lambda row: f"{row['median']['cpu_us']:.1f}"),
-    ("x bare", lambda row: _ratio(row["ratio_to_bare"])),
-    ("x aiohttp", lambda row: _ratio(row["ratio_to_aiohttp"])),
-    ("req/s", lambda row: f"{row['median']['requests_per_second']:,.0f}"),
-    ("p50 ms", lambda row: f"{row['median']['p50_us'] / 1e3:.2f}"),
-    ("p99 ms", lambda row: f"{row['median']['p99_us'] / 1e3:.2f}"),
-    ("peak MiB", lambda row: f"{row['median']['peak_mib']:.0f}"),
-)
-
-Row = dict[str, Any]
 
 
 def main() -> int:
     """Write the page and its charts. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.charts", description="Draw results for the docs.")
-    parser.add_argument("results", nargs="+", type=pathlib.Path)
+    parser.add_argument("results", nargs="*", type=pathlib.Path, default=kept(environment.RESULTS))
     parser.add_argument("--to", type=pathlib.Path, default=FOLDER, help="folder (default: %(default)s)")
     options = parser.parse_args()
     python = environment.ensure()
     if pathlib.Path(sys.executable) != python:  # pygal lives beside the peers
         os.execv(python, [str(python), "-m", "benchmarks.charts", *sys.argv[1:]])
-    measured: dict[str, tuple[Row, list[Row]]] = {}
-    for path in options.results:
-        report = json.loads(path.read_text("utf-8"))
-        for name in report["settings"]["workload"]:
-            measured[name] = (report, [row for row in report["rows"] if row["workload"] == name])
+    reports = [(path, json.loads(path.read_text("utf-8"))) for path in options.results]
+    budgets = [report for path, report in reports if fnmatch.fnmatch(path.name, _BUDGET)]
+    measured = page.gather([report for path, report in reports if not fnmatch.fnmatch(path.name, _BUDGET)])
+    text = page.page(measured, budgets, page.read_words())
     options.to.mkdir(parents=True, exist_ok=True)
-    known = [name for name in WORKLOADS if name in measured]
-    for name in known:
-        (options.to / f"{name}.svg").write_text(draw(measured[name][1]) + "\n", "utf-8")
-    (options.to / "index.md").write_text(page([(name, *measured[name]) for name in known]), "utf-8")
+    for old in options.to.glob("*.svg"):
+        old.unlink()
+    for each in measured:
+        for chart in each.charts:
+            (options.to / f"{chart.file}.svg").write_text(draw(chart) + "\n", "utf-8")
+    (options.to / "index.md").write_text(text, "utf-8")
     print(options.to / "index.md")
     return 0
 
 
-def draw(rows: list[Row]) -> str:
-    """The chart of one workload: a bar for each server and loop, the least CPU time at the top."""
+def kept(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The files of whole runs in a folder."""
+    return [
+        path
+        for path in sorted(folder.glob("*.json"))
+        if not any(fnmatch.fnmatch(path.name, pattern) for pattern in _HASTY)
+    ]
+
+
+def draw(chart: page.Chart) -> str:
+    """The chart as SVG: a bar for each server and loop, the least at the top."""
     import pygal
     from pygal.style import Style
 
-    cpu = {(row["peer"], row["loop"]): row["median"]["cpu_us"] for row in rows if row["median"]}
-    names = sorted({peer for peer, _ in cpu}, key=lambda peer: -min(cpu.get((peer, loop), 1e9) for loop in _COLORS))
+    bars = chart.bars
+    names = sorted({peer for peer, _ in bars}, key=lambda peer: -min(bars.get((peer, loop), 1e9) for loop in _COLORS))
     style = Style(
         background="transparent",
         plot_background="transparent",
@@ -77,7 +76,7 @@ def draw(rows: list[Row]) -> str:
         value_font_size=11,
         legend_font_size=12,
     )
-    chart = pygal.HorizontalBar(
+    figure = pygal.HorizontalBar(
         style=style,
         js=(),
         explicit_size=True,
@@ -90,64 +89,14 @@ def draw(rows: list[Row]) -> str:
         no_prefix=True,
         legend_at_bottom=True,
         value_formatter=lambda value: f"{value:,.0f}" if value >= 100 else f"{value:.1f}",
-        x_title="microseconds of CPU time per request",
+        x_title=chart.title,
     )
-    chart.x_labels = names
+    figure.x_labels = names
     for loop, (color, ours) in _COLORS.items():
-        values = [{"value": cpu.get((peer, loop)), "color": ours if peer == peers.SUBJECT else color} for peer in names]
-        chart.add(loop, values)
-    svg: str = chart.render(is_unicode=True)
+        values = [{"value": bars.get((peer, loop)), "color": ours if peer in page.OURS else color} for peer in names]
+        figure.add(loop, values)
+    svg: str = figure.render(is_unicode=True)
     return svg
-
-
-def page(measured: list[tuple[str, Row, list[Row]]]) -> str:
-    """The page in Markdown."""
-    lines = ["# Performance", "", _INTRODUCTION]
-    for name, report, rows in measured:
-        workload = WORKLOADS[name]
-        machine = report["machine"]
-        lines += [
-            f"## {name}",
-            "",
-            f"{workload.title}; {workload.connections} connections.",
-            "",
-            f"![CPU time per request, {name}]({name}.svg)",
-            "",
-            "| server | loop |" + "".join(f" {title} |" for title, _ in _COLUMNS),
-            "| --- | --- |" + " ---: |" * len(_COLUMNS),
-        ]
-        for row in rows:
-            if row["median"]:
-                cells = "".join(f" {text(row)} |" for _, text in _COLUMNS)
-                lines.append(f"| {row['peer']} | {row['loop']} |{cells}")
-        why = sorted({f"{row['peer']} {row['unable']}" for row in rows if row.get("unable")})
-        settings = report["settings"]
-        lines += [
-            "",
-            *([f"Left out: {', '.join(why)}.", ""] if why else []),
-            f"Commit {report['commit']}, {report['date'][:10]}, {machine['cpu']}, {machine['cores']} cores, Python "
-            f"{report['versions']['python']}; medians of {settings['rounds']} rounds of {settings['duration']} s; "
-            f"extensions in C: {', '.join(sorted(set(report['aioweb_extensions']))) or 'none'}.",
-            "",
-        ]
-    versions = measured[-1][1]["versions"] if measured else {}
-    named = ("aiohttp", "uvicorn", "httptools", "starlette", "blacksheep", "granian", "socketify", "uvloop")
-    lines += ["Versions: " + ", ".join(f"{name} {versions[name]}" for name in named if name in versions) + ".", ""]
-    return "\n".join(lines)
-
-
-def _ratio(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
-_INTRODUCTION = """\
-What a request costs: user and system time of the server's whole process tree by the number of requests, on one core,
-with the load on another. It does not depend on how fast the load is, and a server that needs half of it serves twice as
-many on the same machine. `bare` is a protocol that looks for the end of the head and writes canned bytes: no server in
-Python can be cheaper. How it is measured stands in `benchmarks/README.md`; `make bench` repeats it on your machine.
-
-This page is written by `python -m benchmarks.charts` from files in `benchmarks/results/`.
-"""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """From samples to a table that a person reads and a file that a later run is compared with.
 
-A sample is a dataclass of figures, and its first field is the one that ratios compare: for a window of load `Sample`;
+A sample is an object with figures, and the first of them is the one that ratios compare: for a window of load `Sample`;
 other benchmarks bring their own, and the columns for it.
 """
 
@@ -11,6 +11,7 @@ import datetime
 import json
 import pathlib
 import statistics
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -120,7 +121,7 @@ def ratio(row: Row, other: str, rows: list[Row]) -> float | None:
     wanted = (other, row.loop, row.workload)
     for candidate in rows:
         if (candidate.peer, candidate.loop, candidate.workload) == wanted and candidate.samples and row.samples:
-            figure = dataclasses.fields(row.samples[0])[0].name
+            figure = next(iter(vars(row.samples[0])))
             return row.median(figure) / candidate.median(figure)
     return None
 
@@ -167,7 +168,7 @@ class Record:
 
 def plain(row: Row, rows: list[Row]) -> dict[str, object]:
     """What the file of results says of a row."""
-    names = [field.name for field in dataclasses.fields(row.samples[0])] if row.samples else []
+    names = list(vars(row.samples[0])) if row.samples else []
     medians = {name: round(row.median(name), 3) for name in names} or None
     return {
         "peer": row.peer,
@@ -176,8 +177,24 @@ def plain(row: Row, rows: list[Row]) -> dict[str, object]:
         "median": medians,
         "ratio_to_bare": ratio(row, peers.LIMIT, rows),
         "ratio_to_aiohttp": ratio(row, peers.BASELINE, rows),
-        "samples": [dataclasses.asdict(sample) for sample in row.samples],
+        "samples": [vars(sample) for sample in row.samples],
         "unable": row.unable,
         "not_started": row.not_started,
         "faults": row.faults,
     }
+
+
+def read(report: dict[str, Any]) -> list[Row]:
+    """The rows of a file of results, as they were when it was written."""
+    return [
+        Row(
+            row["peer"],
+            row["loop"],
+            row["workload"],
+            [types.SimpleNamespace(**sample) for sample in row["samples"]],
+            row.get("unable", ""),
+            row["not_started"],
+            row["faults"],
+        )
+        for row in report["rows"]
+    ]

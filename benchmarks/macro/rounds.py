@@ -119,6 +119,7 @@ def run(plan: Plan, place: Place, folder: pathlib.Path = environment.RESULTS) ->
     print(f"\n{machine['cpu']}, {machine['cores']} cores, Python {record.about['versions']['python']}, ", end="")
     print(f"load {machine['load']:.2f} at the start; medians of {plan.rounds} rounds\n", flush=True)
     left = plan.estimate
+    done: list[report.Row] = []
     for name in plan.workloads:
         rows = [row for row in plan.rows if row.workload == name]
         for number in range(1, plan.rounds + 1):
@@ -126,7 +127,8 @@ def run(plan: Plan, place: Place, folder: pathlib.Path = environment.RESULTS) ->
                 if not (row.unable or row.not_started):
                     _visit(row, number, plan, place)
         print(f"{name}: {plan.title(name)}\n\n{report.table(rows, plan.columns(name))}\n", flush=True)
-        record.save(plan.rows)
+        done += rows
+        record.save(done)
         left -= plan.of(name)
         print(f"{time.strftime('%H:%M:%S')}: {name} is done; about {left / 60:.1f} minutes are left", file=sys.stderr)
     print(record.path, flush=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
+import time
 
 import pytest
 
-from benchmarks import charts
-from benchmarks.macro import peers, report
+import aioweb
+from benchmarks.macro import load, peers, process, report
 from benchmarks.macro.workloads import WORKLOADS
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the runner needs Linux")
@@ -30,6 +33,37 @@ def test_every_answer_is_right(peer: str, loop: str, tls: bool, tmp_path: pathli
             with pytest.raises(peers.WrongAnswer, match="answered 200"):
                 peers.check_answer(port, never)
             assert (peer, name) not in peers.UNABLE
+
+
+@pytest.mark.parametrize("loop", peers.LOOPS)
+def test_the_peer_in_python_only_answers_without_an_extension(loop: str, tmp_path: pathlib.Path) -> None:
+    core = min(os.sched_getaffinity(0))
+    with peers.serving(peers.PURE, loop, core, python=pathlib.Path(sys.executable), logs=tmp_path) as (pid, port):
+        for name in peers.ASKED[peers.PURE]:
+            peers.check_answer(port, WORKLOADS[name])
+        loaded = pathlib.Path(f"/proc/{pid}/maps").read_text("utf-8")
+    assert ".so" in loaded
+    assert f"{pathlib.Path(aioweb.__file__).parent}/protocol" not in loaded
+
+
+@pytest.mark.skipif(not shutil.which("wrk") and os.environ.get("CI") != "true", reason="wrk is missing")
+def test_load_lasts_no_whole_seconds_and_costs_what_the_kernel_says(tmp_path: pathlib.Path) -> None:
+    core = min(os.sched_getaffinity(0))
+    with peers.serving(peers.LIMIT, "asyncio", core, python=pathlib.Path(sys.executable), logs=tmp_path) as (pid, port):
+        before = process.cpu_seconds(pid)
+        figures = load.drive(port, WORKLOADS["plaintext"], 0.2, "same")
+        cpu = process.cpu_seconds(pid) - before
+    assert figures.requests > 10
+    assert figures.faults == {}
+    assert figures.seconds < 10  # wrk was told 15, and is told to stop before
+    assert 0 < cpu < figures.seconds + 1
+
+
+def test_a_process_that_has_gone_used_no_cpu() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    assert process.cpu_seconds(child.pid) == 0.0
+    assert process.cpu_seconds(os.getpid()) >= time.process_time() * 0.9 > 0
 
 
 def test_table_compares_rows_of_one_workload_and_loop() -> None:
@@ -54,21 +88,3 @@ def test_table_says_why_a_row_has_no_figures() -> None:
 
 def _sample(cpu_us: float) -> report.Sample:
     return report.Sample(cpu_us, 1000.0, 1, 2, 3, 30.0, 1.0)
-
-
-def test_a_page_of_results_has_a_table_for_each_workload_and_says_why_somebody_is_missing() -> None:
-    rows = [report.Row("aioweb", "asyncio", "form", [_sample(25)]), report.Row("a", "asyncio", "form", unable="cannot")]
-    plain = [report.plain(row, rows) for row in rows]
-    about = {
-        "commit": "abc",
-        "date": "2026-11-21T00:00:00",
-        "machine": {"cpu": "a chip", "cores": 2},
-        "versions": {"python": "3.11.7", "aiohttp": "3.14.5"},
-        "settings": {"rounds": 3, "duration": 2},
-        "aioweb_extensions": [],
-    }
-    text = charts.page([("form", about, plain)])
-    assert "## form" in text
-    assert "| aioweb | asyncio | 25.0 | - | - | 1,000 |" in text
-    assert "Left out: a cannot." in text
-    assert text.rstrip().endswith("Versions: aiohttp 3.14.5.")
