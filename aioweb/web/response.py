@@ -244,16 +244,14 @@ class Response(StreamResponse):
                 fields = encode_content_type(self._content_type) + fields
             elif body:
                 fields = self._encode_head(writer, True)
-            close = self._close
         else:
-            self._check_free()
-            if self._length(writer) != len(body):
+            if self._says_framing():
                 return self._finish(request)
-            fields = self._encode_head(writer, bool(body))
-            close = self._wants_close()
+            self._check_free()
+            fields = self._encode_head(writer, bool(body), says_framing=False)
         self._writer = writer
         reason = REASONS.get(self._status, "") if self._reason is None else self._reason
-        return writer.send(self._status, reason, fields, body, close=close)
+        return writer.send(self._status, reason, fields, body, close=self._close)
 
     async def _finish(self, request: RequestLike) -> None:
         if self._stream is not None:

@@ -363,10 +363,17 @@ class ResponseHead(FieldView):
     def _wants_close(self) -> bool:
         if self._close or self._headers is None:
             return self._close
-        options = ",".join(self._headers.getall(hdrs.CONNECTION, ())).lower().split(",")
-        return "close" in map(str.strip, options)
+        given = self._headers.getall(hdrs.CONNECTION, ())
+        return bool(given) and "close" in map(str.strip, ",".join(given).lower().split(","))
 
-    def _encode_head(self, writer: StreamWriter, has_content: bool) -> bytes:
+    def _says_framing(self) -> bool:
+        """Headers have something to say about how the content is framed, or about the connection."""
+        headers = self._headers
+        return headers is not None and (
+            hdrs.CONTENT_LENGTH in headers or hdrs.TRANSFER_ENCODING in headers or hdrs.CONNECTION in headers
+        )
+
+    def _encode_head(self, writer: StreamWriter, has_content: bool, *, says_framing: bool = True) -> bytes:
         """The field lines of the head, without those of its framing."""
         defaults = writer.default_fields
         headers = self._headers
@@ -375,7 +382,10 @@ class ResponseHead(FieldView):
             lines = b"" if self._content_type is None else encode_content_type(self._content_type)
         else:
             is_typed = hdrs.CONTENT_TYPE in headers
-            lines = encode_fields([pair for pair in headers.items() if pair[0].lower() not in _FRAMING_FIELDS])
+            pairs = list(headers.items())
+            if says_framing:
+                pairs = [pair for pair in pairs if pair[0].lower() not in _FRAMING_FIELDS]
+            lines = encode_fields(pairs)
             if hdrs.DATE in headers or hdrs.SERVER in headers:
                 defaults = b"" if hdrs.DATE in headers else writer.date_field
                 defaults += b"" if hdrs.SERVER in headers else writer.server_field

@@ -79,9 +79,9 @@ def parse_urlencoded(text: str, codec: str = "utf-8", errors: str = "replace") -
 
     Octets that are not of `codec` are treated as `errors` says; by default each becomes U+FFFD.
     """
-    fields: MultiDict[str] = MultiDict()
-    for piece in text.split("&"):
-        if piece:
-            name, _, value = piece.partition("=")
-            fields.add(unquote_plus(name, codec, errors), unquote_plus(value, codec, errors))
-    return fields
+    pairs = [piece.partition("=") for piece in text.split("&") if piece]
+    if "%" not in text and "+" not in text:
+        return MultiDict([(name, value) for name, _, value in pairs])
+    return MultiDict(
+        [(unquote_plus(name, codec, errors), unquote_plus(value, codec, errors)) for name, _, value in pairs]
+    )
