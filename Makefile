@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fuzz bench bench-quick bench-record docs wheels clean
+.PHONY: help run test lint fuzz bench bench-quick docs wheels clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,9 +36,6 @@ bench: $(INSTALLED)  ## compare with other servers on this machine, ten minutes 
 
 bench-quick: $(INSTALLED)  ## the most important of it in two minutes
 	$(PYTHON) -m benchmarks --quick
-
-bench-record: $(INSTALLED)  ## all of it on both loops, three rounds: what docs/performance shows, 50 minutes
-	$(PYTHON) -m benchmarks --record
 
 docs: $(INSTALLED)  ## build the documentation into docs/_build/html, warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

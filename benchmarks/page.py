@@ -260,9 +260,9 @@ which others use too, have their own extensions.)
 _REPEAT = """\
 ```console
 $ apt-get install wrk
-$ make bench-quick         # the most important workloads, two minutes
-$ make bench               # every workload on uvloop, ten minutes
-$ make bench-record        # every workload on both loops, three rounds: this page, 50 minutes
+$ make bench-quick                      # the most important workloads, two minutes
+$ make bench                            # every workload on uvloop, ten minutes
+$ python3 -m benchmarks --record        # every workload on both loops, three rounds: this page, 50 minutes
 $ python3 -m benchmarks --python 3.13   # a browser's request on another Python, three minutes
 $ python3 -m benchmarks.charts          # this page, from all the results
 ```
