@@ -82,13 +82,13 @@ class FieldSection:
         """
         if self._headers is not None:
             return self._headers.get(name)
-        section = b"\r\n" + self.raw
-        key = b"\r\n%b:" % name.lower().encode()
-        at = section.lower().find(key)
-        if at < 0:
+        raw, key = self.raw, name.lower().encode() + b":"
+        lines = raw.lower()
+        at = 0 if lines.startswith(key) else lines.find(b"\r\n" + key) + 2
+        if at == 1:
             return None
         start = at + len(key)
-        return section[start : section.index(b"\r\n", start)].strip(b" \t").decode("utf-8", "surrogateescape")
+        return raw[start : raw.index(b"\r\n", start)].strip(b" \t").decode("utf-8", "surrogateescape")
 
 
 class RequestHead(NamedTuple):

@@ -21,8 +21,9 @@ from aioweb.server.accessformat import LineFormat, iso_time
 from aioweb.server.accesslines import Lines
 from aioweb.server.observe import Observer
 
-_NOTHING_SENT: Final = 499
-"""The status of an exchange that ended before its response began; no client gets it. It is nginx that uses it so."""
+# The status of an exchange that ended before its response began. No client gets one of them; nginx uses them so.
+_CLIENT_GONE: Final = 499
+_CUT: Final = 444
 
 
 class AbstractAccessLogger(ABC):
@@ -59,7 +60,8 @@ class AbstractAccessLogger(ABC):
 
         Args:
             request: what was asked.
-            response: what was sent of the answer: `status` (499 if nothing was), `body_length`, and empty `headers`.
+            response: what was sent of the answer: `status`, `body_length`, and empty `headers`. If nothing was, the
+                status is 499 where the client has gone, and 444 where the server has cut the connection.
             time: seconds from the complete head of the request to the end.
         """
         return self.log(request, response, time)
@@ -72,6 +74,9 @@ class AbstractAccessLogger(ABC):
             reason: one sentence.
             peername: (host, port); for Unix sockets a path, mostly ""; or None.
         """
+
+    def flush(self) -> None:  # noqa: B027  (may be left out)
+        """Write what is held back, if anything is. A server calls it when it has stopped."""
 
 
 class AbstractAsyncAccessLogger(AbstractAccessLogger):
@@ -93,15 +98,20 @@ class AbstractAsyncAccessLogger(AbstractAccessLogger):
 class LineAccessLogger(AbstractAccessLogger):
     """A line of text for each exchange, given to the logger as the whole message, with level INFO.
 
+    Where INFO reaches plain handlers only (StreamHandler, FileHandler, WatchedFileHandler), without filters and with a
+    format that is the same around each message, lines are gathered for 20 ms and 64 KiB at most and written in blocks,
+    without a record. Other handlers get a record for each line, at once.
+
     A subclass says how the lines look. The records bear no attributes of the exchange, as aiohttp's do: a dictionary of
     them costs more than the line.
     """
 
-    __slots__ = ("_write",)
+    __slots__ = ("_lines", "_write")
 
     def __init__(self, logger: logging.Logger, log_format: str) -> None:
         super().__init__(logger, log_format)
-        self._write = Lines(logger).write
+        self._lines = Lines(logger)
+        self._write = self._lines.write
 
     @property
     def enabled(self) -> bool:
@@ -123,6 +133,10 @@ class LineAccessLogger(AbstractAccessLogger):
     def log_refused(self, status: int, reason: str, peername: Any) -> None:
         """Write the line of one refusal."""
         self._write(self.format_refusal(status, reason, peername))
+
+    def flush(self) -> None:
+        """Write the lines that are held back."""
+        self._lines.flush()
 
 
 class AccessLogger(LineAccessLogger):
@@ -169,8 +183,9 @@ class _Aborted:
     headers: ClassVar[dict[str, str]] = {}
 
     def __init__(self, request: Any) -> None:
-        self.status = request.writer.status or _NOTHING_SENT
-        self.body_length = request.writer.body_size
+        writer = request.writer
+        self.status = writer.status or (_CUT if writer.cut else _CLIENT_GONE)
+        self.body_length = writer.body_size
 
 
 class _Refused:
@@ -314,6 +329,10 @@ class AccessLogObserver(Observer):
         """Log the refusal."""
         self.access_logger.log_refused(status, reason, peername)
 
+    async def finish(self, timeout: float) -> None:
+        """See to it that the last lines are written; the server has stopped. `timeout` is in seconds."""
+        self.access_logger.flush()
+
 
 class AsyncAccessLogObserver(AccessLogObserver):
     """The same for a `log` that is a coroutine function: a task for each line, held until it is done.
@@ -327,7 +346,7 @@ class AsyncAccessLogObserver(AccessLogObserver):
     def __init__(self, access_logger: AbstractAccessLogger) -> None:
         super().__init__(access_logger)
         self.tasks: set[asyncio.Task[None]] = set()
-        """The lines that are being written. Whoever stops the server may wait for them (`asyncio.wait`)."""
+        """The lines that are being written."""
 
     def request_ended(self, request: Any, response: Any, seconds: float) -> None:
         """Start to log the exchange."""
@@ -341,6 +360,12 @@ class AsyncAccessLogObserver(AccessLogObserver):
         task = asyncio.get_running_loop().create_task(coroutine)
         self.tasks.add(task)  # the loop holds its tasks weakly
         task.add_done_callback(self._written)
+
+    async def finish(self, timeout: float) -> None:
+        """Wait for the lines that are being written."""
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=timeout)
+        await super().finish(timeout)
 
     def _written(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)

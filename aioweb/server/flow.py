@@ -61,7 +61,17 @@ class _Drain:
 class Flow:
     """The flow of one connection. Made by HTTPConnection, which passes on what the transport calls."""
 
-    __slots__ = ("_departure", "_held", "_loop", "_transport", "_waiters", "lost", "reading_paused", "writing_paused")
+    __slots__ = (
+        "_departure",
+        "_held",
+        "_loop",
+        "_transport",
+        "_waiters",
+        "cut",
+        "lost",
+        "reading_paused",
+        "writing_paused",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         self._loop = loop
@@ -72,6 +82,8 @@ class Flow:
         self.writing_paused = False
         self.reading_paused = False
         self.lost = False
+        self.cut = False
+        """It was closed at once, by our side, while the peer was there."""
 
     # -- what is written -------------------------------------------------------------------------------------------
 
@@ -125,7 +137,7 @@ class Flow:
     def abort(self) -> None:
         """Close the transport at once."""
         self.release()
-        self.lost = True
+        self.cut = self.lost = True
         self._transport.abort()
 
     # -- who waits, and for what -----------------------------------------------------------------------------------

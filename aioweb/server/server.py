@@ -17,7 +17,7 @@ from typing import Final
 from aioweb.log import server_logger
 from aioweb.protocol.encode import encode_fields
 from aioweb.protocol.limits import Limits
-from aioweb.server.access import AsyncAccessLogObserver
+from aioweb.server.access import AccessLogObserver
 from aioweb.server.admission import Admission, Arrivals, Listener, WhenFull, check_when_full
 from aioweb.server.clock import Clock
 from aioweb.server.connection import HTTPConnection
@@ -281,7 +281,6 @@ class Server:
 
     async def _finish_access_log(self, timeout: float) -> None:
         """The last lines may still be on their way to where a logger writes them."""
-        logs = [observer for observer in self.observers.attached if isinstance(observer, AsyncAccessLogObserver)]
-        lines = [line for log in logs for line in log.tasks]
-        if lines:
-            await asyncio.wait(lines, timeout=timeout)
+        for observer in self.observers.attached:
+            if isinstance(observer, AccessLogObserver):
+                await observer.finish(timeout)

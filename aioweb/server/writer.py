@@ -76,6 +76,11 @@ class StreamWriter:
         return channel.transport
 
     @property
+    def cut(self) -> bool:
+        """This side has cut the connection; False when the exchange is over."""
+        return self.channel is not None and self.channel.flow.cut
+
+    @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop that serves this connection."""
         return self._over().loop

@@ -161,6 +161,17 @@ async def test_n22_an_aborted_response_has_a_line_with_what_was_sent(serve, capl
     assert kind.kept == [("mine", "/", 200), ("mine", "/waits", 499)]
 
 
+async def test_n22_what_the_stop_has_cut_is_no_client_that_has_gone(serve, caplog) -> None:
+    caplog.set_level(logging.INFO, logger="aioweb.access")
+    waits = Waits()
+    address = await serve(app_of(waits), access_log_format="%s")
+    peer = await address.connect()
+    await peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await waits.waiting.wait()
+    await address.server.shutdown(0.0)
+    assert [record.getMessage() for record in caplog.records if record.name == "aioweb.access"] == ["444"]
+
+
 @pytest.mark.parametrize("leave", ["close", "abort"])
 async def test_n22_a_websocket_has_one_line_when_it_is_over(serve, caplog, leave: str) -> None:
     caplog.set_level(logging.INFO, logger="aioweb.access")

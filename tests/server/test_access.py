@@ -198,18 +198,22 @@ def test_two_fields_with_one_key_are_refused(names):
 
 
 class Cut:
-    """The writer of a response that was cut."""
+    """The writer of a response that did not come to its end."""
 
-    def __init__(self, status: int, body_size: int) -> None:
+    def __init__(self, status: int, body_size: int, *, cut: bool = False) -> None:
         self.status = status
         self.body_size = body_size
+        self.cut = cut
 
 
 def test_an_aborted_exchange_has_a_line_with_what_was_sent(logger, caplog):
     observer = access_observer(AccessLogger, logger, '"%r" %s %b "%{ETag}o"')
     observer.request_ended(Request(writer=Cut(206, 100)), None, 0.5)
     observer.request_ended(Request(writer=Cut(0, 0)), None, 0.5)
-    assert [message.partition("HTTP/1.1")[2] for message in caplog.messages] == ['" 206 100 "-"', '" 499 0 "-"']
+    observer.request_ended(Request(writer=Cut(0, 0, cut=True)), None, 0.5)
+    observer.request_ended(Request(writer=Cut(200, 7, cut=True)), None, 0.5)
+    shown = [message.partition("HTTP/1.1")[2] for message in caplog.messages]
+    assert shown == ['" 206 100 "-"', '" 499 0 "-"', '" 444 0 "-"', '" 200 7 "-"']
 
 
 def test_an_aborted_exchange_is_a_json_line_that_says_so(logger, caplog):
