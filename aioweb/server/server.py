@@ -25,6 +25,7 @@ from aioweb.server.contract import ClientGone, Handler, cancels
 from aioweb.server.debugpage import Facts
 from aioweb.server.errorpage import ErrorPage
 from aioweb.server.errorpage import error_page as default_error_page
+from aioweb.server.heap import keep_freed_blocks
 from aioweb.server.observe import NO_OBSERVERS, Observers
 from aioweb.server.phase import Phase
 
@@ -81,6 +82,7 @@ class Server:
         server_header: str = "aioweb",
         error_page: ErrorPage = default_error_page,
     ) -> None:
+        keep_freed_blocks()
         self.handler = handler
         self.limits = limits
         self.observers = observers
