@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import signal
@@ -112,6 +113,17 @@ def test_n22_the_access_log_is_that_of_run_app_else_that_of_handler_args(
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         web.run_app(app, sock=sock, print=None, **said_to_run_app)
     assert names == ([] if used is None else [used])
+
+
+async def test_n22_when_a_server_has_stopped_all_lines_are_written(serve) -> None:
+    stream = io.StringIO()
+    logger = logging.Logger("stopped", logging.INFO)
+    logger.addHandler(logging.StreamHandler(stream))
+    address = await serve(app_of(hello), access_log=logger, access_log_format="%r %s")
+    for _ in range(20):
+        await address.request("GET", "/")
+    await address.server.shutdown()
+    assert stream.getvalue() == "GET / HTTP/1.1 200\n" * 20
 
 
 # -- N22: what is no plain exchange has a line as well -----------------------------------------------------------------
