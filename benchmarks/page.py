@@ -258,8 +258,9 @@ _PURE = """\
 which others use too, have their own extensions.)
 """
 _REPEAT = """\
+On Linux with two cores or more, nothing else running, and wrk installed (it is a package of most distributions):
+
 ```console
-$ apt-get install wrk
 $ make bench-quick                      # the most important workloads, two minutes
 $ make bench                            # every workload on uvloop, ten minutes
 $ python3 -m benchmarks --record        # every workload on both loops, three rounds: this page, 50 minutes

@@ -127,7 +127,7 @@ def running(
             preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         )
     try:
-        _wait_until_ready(process, log)
+        _wait_until_ready(process, log, port)
         yield process.pid, port
     finally:
         _stop(process)
@@ -186,15 +186,24 @@ def _free_port() -> int:
         return port
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], log: pathlib.Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], log: pathlib.Path, port: int) -> None:
+    """Until the server says that it listens, and does: the workers of granian begin their life just before."""
     deadline = time.monotonic() + START_TIMEOUT
-    while "READY" not in (lines := log.read_text("utf-8", "replace").splitlines()):
+    while "READY" not in (lines := log.read_text("utf-8", "replace").splitlines()) or not _accepts(port):
         last = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
         if process.poll() is not None:
             raise StartFailed(f"ended with {process.returncode}: {last}")
         if time.monotonic() > deadline:
             raise StartFailed(f"not ready after {START_TIMEOUT:.0f} s: {last}")
         time.sleep(0.02)
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

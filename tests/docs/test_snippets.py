@@ -199,7 +199,7 @@ def wrong_command(words: list[str], page: str, root: Path) -> str | None:
     program, *arguments = words or [""]
     program = program.rpartition("/")[2]
     if program == "make":
-        targets = re.findall(r"^([a-z]+):", (root / "Makefile").read_text("utf-8"), re.MULTILINE)
+        targets = re.findall(r"^([a-z-]+):", (root / "Makefile").read_text("utf-8"), re.MULTILINE)
         return next((f"no target {name!r}" for name in arguments if name not in targets), None)
     if program in {"python", "python3", "py"} and arguments[:1] == ["-m"]:
         module = arguments[1]
