@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Final, Protocol
 
-from aioweb.protocol.websocket import PreparedMessage, WebSocketConnection
+from aioweb.protocol.websocket import PreparedMessage, State, WebSocketConnection
 from aioweb.server.channel import Channel
 from aioweb.server.flow import DRAINED, ClientDisconnectedError
 from aioweb.server.writer import StreamWriter
@@ -19,6 +19,7 @@ from aioweb.server.wsevents import WebSocketClosed
 
 _OFF_LOOP: Final = 262144
 """Bytes from which on a message is compressed in a thread: below it the hop costs more than it saves."""
+_CLOSED: Final = State.CLOSED
 
 
 class Owner(Protocol):
@@ -45,6 +46,7 @@ class Outbox:
         "_channel",
         "_clock",
         "_encoding",
+        "_flow",
         "_ground",
         "_loop",
         "_owner",
@@ -63,6 +65,7 @@ class Outbox:
         assert writer.channel is not None, "a request that is being answered has its connection"
         self._writer = writer
         self._channel: Channel = writer.channel
+        self._flow = self._channel.flow
         self._clock = self._channel.clock
         self._loop = writer.loop
         self._ground = ground
@@ -113,9 +116,8 @@ class Outbox:
         Who is closed, closing or gone is passed by. The first of a turn of the loop leaves at once: to come back to a
         thousand connections at its end costs more than is saved for those that have more to send.
         """
-        channel, ground = self._channel, self._ground
-        flow = channel.flow
-        if flow.lost or not ground.sendable:
+        flow, ground = self._flow, self._ground
+        if flow.lost or ground.close_sent is not None or ground.state is _CLOSED:  # not sendable: spares a call
             return True
         # A transport that has not paused us holds no more than its limit: most need not be asked.
         if (flow.writing_paused or limit < self._writer_limit) and self.buffered > limit:
@@ -170,7 +172,7 @@ class Outbox:
     async def wait_taken(self) -> None:
         """Wait until the peer has taken enough. Raises WebSocketClosed if it goes."""
         try:
-            await self._channel.flow.drain()
+            await self._flow.drain()
         except ClientDisconnectedError:
             raise self._owner.too_late() from None
 

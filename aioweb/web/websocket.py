@@ -53,6 +53,9 @@ _CLOSED_RECEIVES: Final = 4
 """So often a receiver is told that it is over; then it is an endless loop."""
 _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
+# Reading a member off its enum costs as much as a call on Python 3.11; so does making a named tuple by its own name.
+_OPCODE_TEXT: Final = Opcode.TEXT
+_new_message: Final = tuple.__new__
 
 
 class WebSocketResponse(WebSocketAliases, StreamResponse):
@@ -282,7 +285,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
         if event is None:
             event = await session.receive(self._receive_timeout if timeout is None else timeout)
         if type(event) is Message:
-            message = WSMessage(_TEXT if event.opcode is Opcode.TEXT else _BINARY, event.data)
+            message = _new_message(WSMessage, (_TEXT if event.opcode is _OPCODE_TEXT else _BINARY, event.data, None))
             for notify in self._observers.websocket_message:
                 notify(self._opened, self, message, False)
             return message
@@ -325,9 +328,11 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
 
     async def __anext__(self) -> WSMessage:
         message = await self.receive()
-        if message.type in END:
-            raise StopAsyncIteration
-        return message
+        kind = message.type
+        # Most are one of these. To look one up in a set costs a call: members of an enum are hashed in Python.
+        if kind is _TEXT or kind is _BINARY or kind not in END:
+            return message
+        raise StopAsyncIteration
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
