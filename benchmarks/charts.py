@@ -34,6 +34,7 @@ def main() -> int:
         os.execv(python, [str(python), "-m", "benchmarks.charts", *sys.argv[1:]])
     reports = [(path, json.loads(path.read_text("utf-8"))) for path in options.results]
     budgets = [report for path, report in reports if fnmatch.fnmatch(path.name, _BUDGET)]
+    budgets.sort(key=lambda report: environment.committed(report["commit"]))
     measured = page.gather([report for path, report in reports if not fnmatch.fnmatch(path.name, _BUDGET)])
     text = page.page(measured, budgets, page.read_words())
     options.to.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks import environment, footprint
 from benchmarks.macro import peers, report
 from benchmarks.macro.workloads import WORKLOADS
+from benchmarks.micro import budget
 from benchmarks.websocket import __main__ as websocket
 from benchmarks.websocket.workloads import WORKLOADS as MESSAGES
 
@@ -102,7 +103,7 @@ def gather(files: list[dict[str, Any]]) -> list[Measured]:
 
 
 def page(measured: list[Measured], budgets: list[dict[str, Any]], words: dict[str, str]) -> str:
-    """The page. `words` are those of a person, by section."""
+    """The page. `budgets` are results of `micro.budget`, the oldest first, `words` those of a person, by section."""
     main = [each for each in measured if each.python == each.about["main_python"]]
     others = [each for each in measured if each not in main]
     messages = [each for each in main if each.workload in MESSAGES]
@@ -203,16 +204,14 @@ def _section(each: Measured, words: dict[str, str], heading: str) -> list[str]:
 
 
 def _budget(budgets: list[dict[str, Any]], words: dict[str, str]) -> list[str]:
-    """The stages of a request, at the oldest commit that was counted and at the newest."""
-    from benchmarks.micro import budget
-
-    before, *_, after = sorted([*budgets, *budgets], key=lambda report: environment.committed(report["commit"]))
+    """The stages of a request, at the first commit that was counted and at the last."""
+    before, after = budgets[0], budgets[-1]
     table = budget.table(after) if before is after else budget.budget_table(before, after)
     return [
         "## Stage by stage",
         "",
-        f"`python3 -m benchmarks.micro.budget`: {budget.title(after)}"
-        + ("." if before is after else f"; before: {budget.title(before)}."),
+        f"In process: {budget.title(after)}" + ("." if before is after else f"; before: {budget.title(before)}."),
+        "What a stage is, and how it is counted, stands in `benchmarks/micro/budget.py`.",
         "",
         table,
         "",

@@ -216,6 +216,24 @@ def test_words_of_a_person_stand_in_their_section(tmp_path: pathlib.Path) -> Non
         page.read_words(tmp_path)
 
 
+def test_a_commit_that_nobody_knows_is_the_oldest() -> None:
+    assert environment.committed("0123456789-dirty") == 0 <= environment.committed("HEAD")
+
+
+def test_the_first_budget_is_compared_with_the_last() -> None:
+    def counted(commit: str, instructions: int) -> dict[str, Any]:
+        figures = {kind: {"head": {"instructions": instructions, "cpu_us": 1.5}} for kind in ("twins", "python")}
+        about = {"python": "3.11.7", "twins": ["aioweb.protocol._head"], "machine": {"cpu": "a chip"}}
+        return {"commit": commit, **about, "stages": figures, "workloads": {"twins": {}, "python": {}}}
+
+    text = page.page(
+        [], [counted("old", 1000), counted("odd", 700), counted("new", 500)], {"budget": "The rest is the loop's."}
+    )
+    assert "| head | 1,000 | 500 | 0.50 | 1.50 → 1.50 |" in text
+    assert text.index("## Stage by stage") < text.index("The rest is the loop's.") < text.index("## Repeat it")
+    assert "| head | 500 | 1.50 |" in page.page([], [counted("new", 500)], {})
+
+
 def test_memory_and_start_are_drawn_one_by_one() -> None:
     row = report.Row("aioweb", "uvloop", footprint.NAME, [footprint.Footprint(2.7, 36.0, 500.0, 150.0)])
     (measured,) = page.gather([_file([row])])
