@@ -23,20 +23,24 @@ class FieldView:
         """The fields of the message, by names in any case."""
         raise NotImplementedError
 
+    def _field(self, name: str) -> str | None:
+        """The first value of a field, None without one; for who can read one without making `headers`."""
+        return self.headers.get(name)
+
     @property
     def content_type(self) -> str:
         """`type/subtype` of Content-Type in lower case; application/octet-stream without one, or if it is junk."""
-        value = self.headers.get("Content-Type")
+        value = self._field("Content-Type")
         return OCTET_STREAM if value is None else read_content_type(value).media_type
 
     @property
     def charset(self) -> str | None:
         """The charset parameter of Content-Type as sent; None without one."""
-        value = self.headers.get("Content-Type")
+        value = self._field("Content-Type")
         return None if value is None else read_content_type(value).charset
 
     @property
     def content_length(self) -> int | None:
         """Content-Length in bytes; None without one, or if it is no number."""
-        value = self.headers.get("Content-Length")
+        value = self._field("Content-Length")
         return None if value is None else parse_content_length(value)

@@ -275,7 +275,7 @@ class BaseRequest(RequestHeadView, RequestAliases, StateMapping):
         if content_type == MULTIPART:
             return await self._read_multipart_form()
         # An empty Content-Type, as opposed to none, has been taken for a form since aiohttp 0.17.
-        if content_type == URLENCODED or self.headers.get("Content-Type") == "":
+        if content_type == URLENCODED or self._field("Content-Type") == "":
             return MultiDict(parse_form(await self.read(), self.charset, self.client_max_fields))
         return MultiDict()
 

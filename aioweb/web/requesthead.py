@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Generic, NoReturn, TypeVar, overload
+from typing import Any, Final, Generic, NoReturn, TypeVar, cast, overload
 
 from multidict import CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
@@ -26,6 +26,8 @@ from aioweb.web.forwarded import NOBODY, Behind, TrustedProxies, with_port
 from aioweb.web.text import parse_urlencoded
 
 _T = TypeVar("_T")
+
+_UNKNOWN: Final = object()
 
 
 class _Lazy(Generic[_T]):
@@ -48,11 +50,10 @@ class _Lazy(Generic[_T]):
         known = request._known
         if known is None:
             known = request._known = {}
-        try:
-            value: _T = known[self._name]
-        except KeyError:
+        value = known.get(self._name, _UNKNOWN)
+        if value is _UNKNOWN:
             value = known[self._name] = self._compute(request)
-        return value
+        return cast(_T, value)
 
     def __set__(self, request: RequestHeadView, value: object) -> NoReturn:
         raise AttributeError(f"request.{self._name} cannot be set; clone() makes a request that differs")
@@ -201,7 +202,7 @@ class RequestHeadView(FieldView):
         if self.get_extra_info("sslcontext") is not None or self.get_extra_info("ssl_object") is not None:
             return "https"
         proxy_field = self.writer.secure_proxy_ssl_header
-        if proxy_field is not None and self.headers.get(proxy_field[0]) == proxy_field[1]:
+        if proxy_field is not None and self._field(proxy_field[0]) == proxy_field[1]:
             return "https"
         return "http"
 
@@ -314,10 +315,14 @@ class RequestHeadView(FieldView):
 
         Raises ValueError for anything but one range of bytes; a server may then ignore the field.
         """
-        return parse_range(self.headers.get("Range"))
+        return parse_range(self._field("Range"))
+
+    def _field(self, name: str) -> str | None:
+        # Who asks for a field or two of many spares the rest of them being decoded.
+        return self.head.fields.get(name)
 
     def _read_date(self, name: str) -> datetime | None:
-        value = self.headers.get(name)
+        value = self._field(name)
         return None if value is None else parse_http_date(value)
 
     def _read_etags(self, name: str) -> tuple[ETag, ...] | None:
