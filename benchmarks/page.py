@@ -55,7 +55,7 @@ class Measured:
         if self.workload == footprint.NAME:
             return f"{self.about['settings']['connections']:,} connections that were answered once and wait"
         workload = WORKLOADS.get(self.workload) or MESSAGES[self.workload]
-        return f"{workload.title}; {workload.connections:,} connections"
+        return f"{workload.title[:1].upper()}{workload.title[1:]}; {workload.connections:,} connections"
 
     @property
     def columns(self) -> tuple[report.Column, ...]:
@@ -86,9 +86,13 @@ class Measured:
 
 
 def gather(files: list[dict[str, Any]]) -> list[Measured]:
-    """The newest figures for each workload and Python; the Python that has most of them is the main one."""
+    """The newest figures for each workload and Python; the Python that has most of them is the main one.
+
+    Runs in which requests differ from one another are not comparable with the others, and left out.
+    """
     newest: dict[tuple[str, str], tuple[dict[str, Any], list[report.Row]]] = {}
-    for file in sorted(files, key=lambda file: str(file["date"])):
+    same = [file for file in files if file["settings"].get("heads", "same") == "same"]
+    for file in sorted(same, key=lambda file: str(file["date"])):
         rows = report.read(file)
         for name in dict.fromkeys(row.workload for row in rows):
             python = file["versions"]["python"].rpartition(".")[0]

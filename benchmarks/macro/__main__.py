@@ -86,7 +86,7 @@ def _measure(pid: int, port: int, workload: Workload, seconds: float, heads: str
 
 def _suffix(options: argparse.Namespace) -> str:
     names = {(DEFAULT,): "", tuple(WORKLOADS): "-all"}.get(tuple(options.workload), "-" + "-".join(options.workload))
-    return names + suffix(options, _SERVERS)
+    return names + ("" if options.heads == "same" else f"-{options.heads}") + suffix(options, _SERVERS)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -80,9 +80,17 @@ def _all() -> list[Workload]:
         Workload("binary64k", "echo of 64 KiB", ECHO, 8, octets),
         Workload("deflate1k", "echo of 1 KiB of text, compressed both ways", ECHO, 32, chat, compressed=True),
         Workload("broadcast", "1 KiB of text to all, counted as each gets it", BROADCAST, 1000, chat),
-        Workload("broadcast_deflate", "the same compressed", BROADCAST, 1000, chat, compressed=True),
+        Workload("broadcast_deflate", "1 KiB of text to all, compressed", BROADCAST, 1000, chat, compressed=True),
         Workload("idle", "memory after 1 KiB of text each way", ECHO, 1000, chat, idle=True),
-        Workload("idle_deflate", "the same compressed", ECHO, 1000, chat, compressed=True, idle=True),
+        Workload(
+            "idle_deflate",
+            "memory after 1 KiB of text each way, compressed",
+            ECHO,
+            1000,
+            chat,
+            compressed=True,
+            idle=True,
+        ),
     ]
 
 

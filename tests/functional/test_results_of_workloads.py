@@ -121,6 +121,7 @@ def test_the_suite_asks_for_everything() -> None:
         (["--workload", "browser"], "-browser"),
         (["--workload", "browser", "--only", "bare"], "-browser-partial"),
         (["--workload", "browser", "--rounds", "2"], "-browser-quick"),
+        (["--workload", "browser", "--heads", "fields"], "-browser-fields"),
         (["--workload", "browser", "--only", "bare", "--python", "3.13"], "-browser-python3.13"),
         (["--python", "/usr/bin/python3.13", "--seconds", "0.3"], "-python3.13-quick"),
     ],
@@ -193,6 +194,9 @@ def test_of_two_files_the_newer_counts_for_what_it_has() -> None:
     text = _page(_file(_rows(ours=20)), old)
     assert "| browser | uvloop | 20.0 us |" in text
     assert "| form | uvloop | 99.0 us |" in text
+    changing = _file(_rows(ours=33), date="2026-11-22T10:00:00")
+    changing["settings"]["heads"] = "fields"
+    assert "| browser | uvloop | 20.0 us |" in _page(_file(_rows(ours=20)), changing)
 
 
 def test_another_python_has_a_section_and_a_chart_of_its_own() -> None:
