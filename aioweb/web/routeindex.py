@@ -75,19 +75,24 @@ class RouteIndex:
     def candidates(self, path: str) -> Sequence[AbstractResource]:
         """The resources that can match a path in match form, those for a literal path left out."""
         node = self._root
+        found: Sequence[AbstractResource] = ()
         # No path makes more work than the deepest template asks for.
         segments = path.split("/", self._depth + 1)[1:]
         for segment in segments:
             literal, branch = node.literals.get(segment), node.any
-            if node.open or (literal is not None and branch is not None):
+            if literal is not None and branch is not None:
                 return self._collect(segments)
+            if node.open:
+                found = [*found, *node.open]
             node = literal or branch  # type: ignore[assignment]
             if node is None:
-                return ()
-        return self._collect(segments) if node.open else node.ending
+                break
+        else:
+            found = [*found, *node.open, *node.ending] if found or node.open else node.ending
+        return found if len(found) < 2 else sorted(found, key=self._positions.__getitem__)
 
     def _collect(self, segments: list[str]) -> list[AbstractResource]:
-        """The same where there is more than one way down, or more than one stop."""
+        """The same where there is more than one way down."""
         found: list[AbstractResource] = []
         nodes = [self._root]
         for segment in segments:
