@@ -38,8 +38,11 @@ from aioweb.server.wsevents import CLOSED, CLOSING, Received, WebSocketClosed
 PING_DATA: Final = b"aioweb"
 """What the pings of a heartbeat carry."""
 
-_READ_LIMIT: Final = 262144
-"""Bytes of messages that wait for the handler; above it nothing more is read from the socket."""
+_READ_LIMIT: Final = 327680
+"""Bytes of messages that wait for the handler; above it nothing more is read from the socket.
+
+More than one read brings, 256 KiB: else every full read would pause the next, however fast the handler is.
+"""
 _MESSAGE_COST: Final = 128
 """Bytes that a message counts for beside its content: empty messages are not for free."""
 _EVENTS_AT_ONCE: Final = 500
