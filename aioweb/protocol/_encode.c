@@ -27,7 +27,9 @@ typedef enum {
 
 /* What this interpreter calls them; the state of the module is an array of these. */
 enum {
-    REFERENCE,    /* the name of the module that has the references */
+    MODULE, /* the names of the references: that of their module, then their own */
+    ENCODE_RESPONSE,
+    ENCODE_CHUNK,
     REQUEST_HEAD, /* classes and values of events.py */
     HTTP_10,
     SPECIAL_METHODS, /* and of framing.py */
@@ -117,16 +119,16 @@ read_reason(PyObject *reason, Part *text)
 /* -- the functions ----------------------------------------------------------------------------------------------- */
 
 static PyObject *
-hand_over(PyObject **known, const char *name, PyObject *const *arguments, Py_ssize_t count, PyObject *keywords)
+hand_over(PyObject **known, int name, PyObject *const *arguments, Py_ssize_t count, PyObject *keywords)
 {
     /* It is what has loaded this module, and a look into sys.modules costs less than an import. */
-    PyObject *module = PyImport_GetModule(known[REFERENCE]), *reference, *result = NULL;
+    PyObject *module = PyImport_GetModule(known[MODULE]), *reference, *result = NULL;
 
     if (module == NULL && !PyErr_Occurred())
-        module = PyImport_Import(known[REFERENCE]);
+        module = PyImport_Import(known[MODULE]);
     if (module == NULL)
         return NULL;
-    reference = PyObject_GetAttrString(module, name);
+    reference = PyObject_GetAttr(module, known[name]);
     Py_DECREF(module);
     if (reference != NULL)
         result = PyObject_Vectorcall(reference, arguments, (size_t)count, keywords);
@@ -201,7 +203,7 @@ encode_response(PyObject *module, PyObject *const *arguments, Py_ssize_t count, 
     if (verdict == PLAIN)
         verdict = write_response(known, arguments[1], arguments[2], arguments[3], arguments[4], framing, &octets);
     if (verdict == UNUSUAL)
-        return hand_over(known, "encode_response_in_python", arguments, count, keywords);
+        return hand_over(known, ENCODE_RESPONSE, arguments, count, keywords);
     if (verdict == PLAIN)
         result = PyTuple_Pack(2, octets, known[framing]);
     Py_XDECREF(octets);
@@ -216,10 +218,10 @@ encode_chunk(PyObject *module, PyObject *const *arguments, Py_ssize_t count, PyO
     Py_buffer view; /* holds a bytearray in its place until it is released */
 
     if (!PyBytes_CheckExact(data) && !PyByteArray_CheckExact(data) && !PyMemoryView_Check(data))
-        return hand_over(PyModule_GetState(module), "encode_chunk_in_python", arguments, count, keywords);
+        return hand_over(PyModule_GetState(module), ENCODE_CHUNK, arguments, count, keywords);
     if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
         PyErr_Clear(); /* a view with gaps, or of what is gone: the reference will meet it */
-        return hand_over(PyModule_GetState(module), "encode_chunk_in_python", arguments, count, keywords);
+        return hand_over(PyModule_GetState(module), ENCODE_CHUNK, arguments, count, keywords);
     }
     if (view.len == 0)
         chunk = PyBytes_FromStringAndSize(NULL, 0);
@@ -260,32 +262,32 @@ learn_framing(PyObject **known, int place, PyObject *module, PyObject *version, 
 static int
 learn(PyObject *module)
 {
+    static const char *const names[] = {"aioweb.protocol.encode", "encode_response_in_python",
+                                        "encode_chunk_in_python"};
     static const char *const event_names[] = {"RequestHead", "HttpVersion10"};
     static const char *const framing_names[] = {"SPECIAL_METHODS", "WITHOUT_CONTENT"};
     PyObject **known = PyModule_GetState(module);
-    PyObject *events = PyImport_ImportModule("aioweb.protocol.events"), *framing = NULL;
+    PyObject *events = PyImport_ImportModule("aioweb.protocol.events");
+    PyObject *framing = events != NULL ? PyImport_ImportModule("aioweb.protocol.framing") : NULL;
     int which, done = -1;
 
-    known[REFERENCE] = PyUnicode_InternFromString("aioweb.protocol.encode");
-    if (events == NULL || known[REFERENCE] == NULL)
-        goto exit;
-    framing = PyImport_ImportModule("aioweb.protocol.framing");
     if (framing == NULL)
         goto exit;
+    for (which = 0; which < 3; which++)
+        if ((known[MODULE + which] = PyUnicode_InternFromString(names[which])) == NULL)
+            goto exit;
     for (which = 0; which < 2; which++)
         if ((known[REQUEST_HEAD + which] = PyObject_GetAttrString(events, event_names[which])) == NULL ||
             (known[SPECIAL_METHODS + which] = PyObject_GetAttrString(framing, framing_names[which])) == NULL)
             goto exit;
     if (!PyType_Check(known[REQUEST_HEAD]) ||
         !PyType_IsSubtype((PyTypeObject *)known[REQUEST_HEAD], &PyTuple_Type) ||
-        !PyAnySet_CheckExact(known[SPECIAL_METHODS]) || !PyAnySet_CheckExact(known[WITHOUT_CONTENT])) {
-        PyErr_SetString(PyExc_ImportError, "aioweb.protocol._encode does not know these events");
+        !PyFrozenSet_CheckExact(known[SPECIAL_METHODS]) || !PyFrozenSet_CheckExact(known[WITHOUT_CONTENT])) {
+        PyErr_SetString(PyExc_ImportError, "aioweb.protocol._encode does not know these events and framings");
         goto exit;
     }
-    if (learn_framing(known, CLOSE, framing, Py_None, 0) < 0 || learn_framing(known, PERSIST, framing, Py_None, 1) < 0 ||
-        learn_framing(known, PERSIST_10, framing, known[HTTP_10], 1) < 0)
-        goto exit;
-    done = 0;
+    if (learn_framing(known, CLOSE, framing, Py_None, 0) == 0 && learn_framing(known, PERSIST, framing, Py_None, 1) == 0)
+        done = learn_framing(known, PERSIST_10, framing, known[HTTP_10], 1);
 exit:
     Py_XDECREF(events);
     Py_XDECREF(framing);
