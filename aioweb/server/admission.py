@@ -138,22 +138,20 @@ class Admission:
     def _inside(self) -> int:
         return len(self._present) - len(self._waiting) - len(self._refused)
 
-    @property
-    def _has_room(self) -> bool:
+    def _has_room(self, now: float) -> bool:
         """There is a place for all who are on the way in."""
-        now = asyncio.get_running_loop().time()
         return self._inside + self._arriving.count(now) <= self._limit + self._spare
 
-    def knock(self) -> None:
+    def knock(self, now: float) -> None:
         """Somebody is on the way in: if there are enough, no others are to come."""
-        if not self._paused and not self._has_room:
+        if not self._paused and not self._has_room(now):
             self._paused = True
             # Later: a listener of uvloop is still busy with the one that it has accepted.
             asyncio.get_running_loop().call_soon(self._pause)
 
     def enter(self, guest: Guest) -> None:
         """Somebody is here, and in `present`: admit, hold or refuse."""
-        if self._inside <= self._limit:
+        if len(self._present) <= self._limit or self._inside <= self._limit:
             guest.admit()
             return
         made_room = self._make_room()
@@ -176,7 +174,8 @@ class Admission:
             self._waiting.remove(guest)
         while self._waiting and self._inside < self._limit:
             self._waiting.popleft().admit()
-        self._resume()
+        if self._paused:
+            self._resume()
 
     def open_wide(self) -> None:
         """The server stops: whoever has come this far is answered."""
@@ -224,7 +223,7 @@ class Admission:
         self._watch()
 
     def _resume(self) -> None:
-        if self._paused and not self._waiting and self._has_room:
+        if self._paused and not self._waiting and self._has_room(asyncio.get_running_loop().time()):
             self._paused = False
             for listener in list(self._listeners):
                 listener.resume()

@@ -50,7 +50,7 @@ class ProxiedConnection(asyncio.Protocol):
 
     def __init__(self, listener: ProxiedServer) -> None:
         self._listener = listener
-        self._connection: HTTPConnection = listener.server()
+        self._connection: HTTPConnection = listener.server.accept()
         self._buffer = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

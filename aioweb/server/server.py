@@ -38,6 +38,18 @@ _CLEANUP: Final = 0.1
 """Seconds that cancelled handlers get at least: for closing files and the like."""
 
 
+class _ProbedConnection(HTTPConnection):
+    """A connection of a listener that is not ours: what our listeners hand down costs it several system calls."""
+
+    __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        if isinstance(transport.get_extra_info("peername"), tuple):
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        super().connection_made(transport)
+
+
 class Server:
     """Serves any number of listeners with one handler. It must be made where a loop is running or `loop` is given.
 
@@ -120,10 +132,18 @@ class Server:
 
     def __call__(self) -> HTTPConnection:
         """The protocol of a new connection: what `loop.create_server` calls."""
-        connection = HTTPConnection(self)
-        self._arriving.add(connection, self.loop.time())
+        return self._expect(_ProbedConnection(self) if self.tcp_keepalive else HTTPConnection(self))
+
+    def accept(self) -> HTTPConnection:
+        """The same for a listener whose sockets have the option of `tcp_keepalive`: those it accepts inherit that."""
+        return self._expect(HTTPConnection(self))
+
+    def _expect(self, connection: HTTPConnection) -> HTTPConnection:
+        """Expect this connection, whose client is on the way in."""
+        now = self.loop.time()
+        self._arriving.add(connection, now)
         if self._admission is not None:
-            self._admission.knock()
+            self._admission.knock(now)
         return connection
 
     def __repr__(self) -> str:
@@ -163,9 +183,6 @@ class Server:
         self._arriving.discard(connection)
         self._connections.add(connection)
         self.clock.start()
-        if self.tcp_keepalive and isinstance(connection.peername, tuple) and connection.transport is not None:
-            kernel = connection.transport.get_extra_info("socket")
-            kernel.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for notify in self.observers.connection_opened:
             notify(connection.peername)
         if self._admission is None:

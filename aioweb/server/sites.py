@@ -28,6 +28,7 @@ _PAUSE: Final = 1.0
 """Seconds that a site without descriptors for new clients looks away."""
 _QUIET: Final = 60.0
 """Seconds between two lines about that in the log."""
+_TCP: Final = (socket.AF_INET, socket.AF_INET6)
 _NO_FAMILY: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 """What a machine says that has no IPv6, although the name has an address of it."""
 
@@ -144,7 +145,7 @@ class _SocketSite(BaseSite):
             raise ValueError("proxy_protocol and ssl_context exclude each other: the proxy has to end TLS")
         server = self._server
         self._factory: Callable[[], asyncio.BaseProtocol]
-        self._factory = server if proxy_protocol is False else ProxiedServer(server, proxy_protocol)
+        self._factory = server.accept if proxy_protocol is False else ProxiedServer(server, proxy_protocol)
         self._sockets: list[socket.socket] = []
         self._is_full = False
         self._pause: asyncio.TimerHandle | None = None
@@ -185,6 +186,9 @@ class _SocketSite(BaseSite):
         sock = _PatientSocket(bound.family, bound.type, bound.proto, fileno=bound.dup().detach())
         sock.on_exhausted = self._wait_for_descriptors
         try:
+            if self._server.tcp_keepalive and sock.family in _TCP:
+                # On all systems an accepted socket has this option of the one that listens, at no cost.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             return await asyncio.get_running_loop().create_server(
                 self._factory, sock=sock, backlog=self._backlog, **self._tls
             )

@@ -79,7 +79,7 @@ class House:
 
     def expect(self, who: object) -> None:
         self.arriving.add(who, asyncio.get_running_loop().time())
-        self.admission.knock()
+        self.admission.knock(asyncio.get_running_loop().time())
 
     def fill(self, **options: Any) -> list[Guest]:
         return [self.come(**options) for _ in range(LIMIT)]

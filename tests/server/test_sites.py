@@ -431,3 +431,43 @@ async def test_n2_a_loop_with_pipes_serves_them(runner: FakeRunner, monkeypatch:
     assert (site.name, site.sockets, runner.sites) == (r"\\.\pipe\aioweb", (), [site])
     await site.stop()
     assert told == [runner.server, r"\\.\pipe\aioweb", "closed"]
+
+
+# -- probes of the kernel ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("ours", [True, False])
+async def test_n24_connections_have_their_probes_from_the_listener_or_get_them(ours: bool, on: bool) -> None:
+    server = Server(hello, tcp_keepalive=on)
+    runner = FakeRunner(server)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        if ours:
+            await SockSite(runner, listening).start()
+        else:
+            listener = await asyncio.get_running_loop().create_server(server, sock=listening)
+        option = listening.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert bool(option) is (ours and on)
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        writer.write(GET)
+        await asyncio.wait_for(reader.readuntil(b"hello"), 5.0)
+        for connection in server.connections:
+            assert connection.transport is not None
+            accepted = connection.transport.get_extra_info("socket")
+            assert bool(accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) is on
+            assert connection.peername == writer.get_extra_info("sockname")
+        assert len(server.connections) == 1
+        writer.close()
+        await writer.wait_closed()
+        if ours:
+            await runner.sites[0].stop()
+        else:
+            listener.close()
+        await server.shutdown(1.0)
+
+
+async def test_n24_a_unix_site_knows_no_probes(runner: FakeRunner, tmp_path: Path) -> None:
+    site = UnixSite(runner, tmp_path / "site.sock")
+    await site.start()
+    assert not site.sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert b"200 OK" in await ask(*await asyncio.open_unix_connection(tmp_path / "site.sock"))
