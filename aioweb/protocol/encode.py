@@ -47,23 +47,35 @@ def check_reason(reason: str) -> str:
     return reason
 
 
-def encode_fields(pairs: Iterable[tuple[str, str]]) -> bytes:
+def encode_fields_in_python(pairs: Iterable[tuple[str, str]]) -> bytes:
     """The field lines of names and values, in their order, each ended by CRLF.
 
     Values are written as UTF-8, surrogates as the octets that they stand for (PEP 383).
     Raises ValueError, naming the field, for a name that is no token, and for a value with a control other than HTAB or
     with a surrogate that stands for no octet; TypeError for what is no str.
     """
-    lines: list[str] = []
-    for name, value in pairs:
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"field {name}: name and value must be str, not {type(name).__name__} and {value!r:.80}")
-        if TOKEN.fullmatch(name) is None:
-            raise ValueError(f"field name {_show(name)} is not a token (RFC 9110 section 5.1)")
-        if BAD_IN_VALUE.search(value) is not None:
-            raise ValueError(f"field {name}: a control character or a lone surrogate in {_show(value)}")
-        lines.append(f"{name}: {value}\r\n")
-    return "".join(lines).encode("utf-8", "surrogateescape")
+    fields = list(pairs)
+    if not fields:
+        return b""
+    names, values = zip(*fields, strict=True)
+    try:
+        # What is forbidden are characters, so all names are looked at as one, and all values.
+        are_good = TOKEN.fullmatch("".join(names)) is not None and BAD_IN_VALUE.search("".join(values)) is None
+    except TypeError:
+        are_good = False
+    if not (are_good and all(names)):
+        for name, value in fields:
+            _check_field(name, value)
+    return "".join([f"{name}: {value}\r\n" for name, value in fields]).encode("utf-8", "surrogateescape")
+
+
+def _check_field(name: object, value: object) -> None:
+    if not isinstance(name, str) or not isinstance(value, str):
+        raise TypeError(f"field {name}: name and value must be str, not {type(name).__name__} and {value!r:.80}")
+    if TOKEN.fullmatch(name) is None:
+        raise ValueError(f"field name {_show(name)} is not a token (RFC 9110 section 5.1)")
+    if BAD_IN_VALUE.search(value) is not None:
+        raise ValueError(f"field {name}: a control character or a lone surrogate in {_show(value)}")
 
 
 def encode_response_head(status: int, reason: str, fields: bytes, framing: Framing, length: int | None) -> bytes:
@@ -113,11 +125,14 @@ def encode_chunk_in_python(data: bytes | bytearray | memoryview) -> bytes:
 
 encode_response = encode_response_in_python
 """What everybody calls: the twin if there is one, else `encode_response_in_python`."""
+encode_fields = encode_fields_in_python
+"""What everybody calls: the twin if there is one, else `encode_fields_in_python`."""
 encode_chunk = encode_chunk_in_python
 """What everybody calls: the twin if there is one, else `encode_chunk_in_python`."""
 if TWINS_WANTED:
     try:
-        from aioweb.protocol._encode import encode_chunk, encode_response  # noqa: F401  (they take the names' places)
+        # They take the names' places.
+        from aioweb.protocol._encode import encode_chunk, encode_fields, encode_response  # noqa: F401
     except ImportError:  # not built
         pass
 
