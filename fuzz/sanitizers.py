@@ -17,7 +17,7 @@ import time
 
 from fuzz.build import ROOT, CannotBuild, build, sanitizer_libraries, use
 
-TARGETS = ("head", "mask", "frame")
+TARGETS = ("head", "response", "mask", "frame")
 """Those in which C has a part of its own."""
 
 

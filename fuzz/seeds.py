@@ -48,7 +48,7 @@ FIELDS = (
 def seeds(target: str) -> list[bytes]:
     """Inputs for that target: choices, if it has any, then octets."""
     found = [octets for octets in _octets(target) if len(octets) <= LONGEST]
-    choices = (b"",) if target in ("frame", "fields", "handshake", "proxy") else CHOICES
+    choices = (b"",) if target in ("response", "frame", "fields", "handshake", "proxy") else CHOICES
     return [*FUZZED.get(target, []), *(choice + octets for choice in choices for octets in found)]
 
 
@@ -71,6 +71,10 @@ def _octets(target: str) -> Iterator[bytes]:
             if marked:
                 yield content
         yield b"5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n" + CHUNKED
+    elif target == "response":
+        for choice, status in enumerate((101, 200, 204, 205, 304, 404, 599, 999)):
+            for reason in (b"", b"OK\tfine", "Gruß".encode(), b"\xff", b"a\nb"):
+                yield bytes([choice]) + status.to_bytes(2, "big") + reason + b"|hello"
     elif target == "frame":
         yield from (b"\x81" + text.encode() for text in ("", "a" * 125, "Gruß " * 60, "€" * 70, "a" * 70 + "é", "😀"))
         yield from (b"\xc2" + bytes(size) for size in (0, 125, 126, 1990))

@@ -14,6 +14,7 @@ from aioweb.protocol.cookies import parse_cookie
 from aioweb.protocol.dates import parse_http_date
 from aioweb.protocol.disposition import read_disposition, safe_filename
 from aioweb.protocol.errors import ProtocolError
+from aioweb.protocol.events import FieldSection, HttpVersion10, HttpVersion11, RequestHead
 from aioweb.protocol.fields import parse_accept, parse_byte_ranges, parse_content_length, parse_etags, parse_range
 from aioweb.protocol.forwarded import forwarded_from_right, parse_address, parse_forwarded, parse_node
 from aioweb.protocol.limits import Limits
@@ -24,7 +25,7 @@ from aioweb.protocol.websocket.deflate import PerMessageDeflate
 from aioweb.protocol.websocket.handshake import BadHandshake, read_handshake
 from tests.protocol import multipart_wire
 from tests.protocol.strategies import NARROW
-from tests.protocol.tongues import FRAMES, HEAD, MASK, speaking, story
+from tests.protocol.tongues import CHUNK, FRAMES, HEAD, MASK, RESPONSE, speaking, story
 from tests.protocol.websocket import exchange
 from tests.protocol.wire import cut, deliver
 
@@ -52,6 +53,21 @@ def head(data: bytes) -> None:
             break
         previous, size = HEAD.reference(buffer, limits, previous)
         octets = octets[size:]
+
+
+def response(data: bytes) -> None:
+    """Both functions write the same response and the same chunk, or refuse with the same words."""
+    choice, status = data[0] if data else 0, int.from_bytes(data[1:3], "big") % 1024
+    reason, _, content = data[3:].partition(b"|")
+    method, version = ("GET", "HEAD", "CONNECT", "POST")[choice & 3], (HttpVersion10, HttpVersion11)[choice >> 2 & 1]
+    head = RequestHead(method, "/", "/", "", None, version, FieldSection(b""), False, bool(choice & 8))
+    for text in (reason.decode("latin-1"), reason.decode("utf-8", "surrogateescape"), "OK"):
+        for code in (status, 200):
+            for keep_alive in (True, False):
+                arguments = (head, code, text, data, content, keep_alive)
+                assert _written(RESPONSE.spoken("C"), *arguments) == _written(RESPONSE.reference, *arguments)
+    for view in (content, bytearray(content), memoryview(content)[::2]):
+        assert CHUNK.spoken("C")(view) == CHUNK.reference(view)
 
 
 def mask(data: bytes) -> None:
@@ -159,7 +175,7 @@ def proxy(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
-    for target in (head, mask, frame, http, chunked, websocket, deflate, multipart, fields, handshake, proxy)
+    for target in (head, response, mask, frame, http, chunked, websocket, deflate, multipart, fields, handshake, proxy)
 }
 
 
@@ -175,6 +191,13 @@ def _may(error: type[Exception], read: Callable[[Any], object], value: object) -
         read(value)
     except error:
         pass
+
+
+def _written(encode: Callable[..., object], *arguments: object) -> object:
+    try:
+        return encode(*arguments)
+    except ValueError as error:
+        return type(error), str(error)
 
 
 def _told(encode: Callable[..., bytes], first: int, payload: bytes | str) -> object:

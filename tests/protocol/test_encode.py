@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aioweb.protocol import encode
 from aioweb.protocol.connection import Connection
 from aioweb.protocol.encode import (
     LAST_CHUNK,
     REASONS,
     check_reason,
-    encode_chunk,
     encode_fields,
     encode_informational,
     encode_last_chunk,
@@ -20,6 +20,8 @@ from aioweb.protocol.encode import (
 )
 from aioweb.protocol.events import HttpVersion11
 from aioweb.protocol.framing import frame_response
+
+pytestmark = pytest.mark.usefixtures("tongue")
 
 CONTROLS = [chr(point) for point in (*range(0x09), *range(0x0A, 0x20), 0x7F)]
 LONE = ["\ud800", "\udc00", "\udc0a", "\udc7f", "\udd00", "\udfff"]
@@ -137,7 +139,7 @@ def test_an_interim_response_is_written():
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: memoryview(data).cast("I")])
 def test_a_chunk_has_the_size_of_its_octets_and_not_of_its_items(kind):
-    assert encode_chunk(kind(b"0123456789abcdef")) == b"10\r\n0123456789abcdef\r\n"
+    assert encode.encode_chunk(kind(b"0123456789abcdef")) == b"10\r\n0123456789abcdef\r\n"
 
 
 def test_the_last_chunk_carries_the_trailers():

@@ -316,15 +316,15 @@ def run(script: str, **env: str) -> str:
 
 
 NAMES = "import aioweb.protocol.connection as a, aioweb.protocol.websocket.connection as b; "
-NAMES += "print(a.parse_request_head.__name__, b.mask.__name__, b.encode_frame.__name__)"
+NAMES += "print(a.parse_request_head.__name__, a.encode_response.__name__, a.encode_chunk.__name__, b.mask.__name__, b.encode_frame.__name__)"
 
 
 def test_the_twins_serve_where_they_were_built(parse: Any) -> None:
-    assert run(NAMES, AIOWEB_NO_EXTENSIONS="") == "parse_request_head mask encode_frame"
+    assert run(NAMES, AIOWEB_NO_EXTENSIONS="") == "parse_request_head encode_response encode_chunk mask encode_frame"
 
 
 def test_an_environment_variable_leaves_the_twins_alone() -> None:
-    names = "parse_request_head_in_python mask_in_python encode_frame_in_python"
+    names = "parse_request_head_in_python encode_response_in_python encode_chunk_in_python mask_in_python encode_frame_in_python"
     assert run(NAMES, AIOWEB_NO_EXTENSIONS="1") == names
 
 
