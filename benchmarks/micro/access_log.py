@@ -71,7 +71,7 @@ def make_request() -> Any:
     return Request(head, EMPTY_BODY, Peer(), Limits())  # type: ignore[arg-type]
 
 
-class Quiet(logging.StreamHandler[TextIO]):
+class Quiet(logging.StreamHandler):  # type: ignore[type-arg]
     """Not a plain handler, for all that `logging` knows."""
 
 

@@ -36,7 +36,7 @@ class Writes(io.StringIO):
         return super().write(text)
 
 
-class Own(logging.StreamHandler[TextIO]):
+class Own(logging.StreamHandler):  # type: ignore[type-arg]
     """A handler of somebody's own."""
 
 
@@ -185,6 +185,11 @@ def _filter(record: logging.LogRecord) -> bool:
     return "/health" not in record.getMessage()
 
 
+def _number(record: logging.LogRecord) -> bool:
+    record.id = 7
+    return True
+
+
 @contextlib.contextmanager
 def _record_factory() -> Iterator[None]:
     class Marked(logging.LogRecord):
@@ -212,12 +217,12 @@ async def test_who_brings_something_of_his_own_gets_a_record_for_each_line_at_on
     elif whose == "formatter":
         handler.setFormatter(Shouting())
     elif whose == "beside":
-        logger.addHandler(logging.handlers.QueueHandler(beside))  # type: ignore[arg-type]
+        logger.addHandler(logging.handlers.QueueHandler(beside))
     elif whose == "above":
         logger.parent, logger.propagate = logger_to(Own(io.StringIO())), True
     elif whose == "needs more":
         handler.setFormatter(logging.Formatter("%(id)s %(message)s", defaults={"id": "-"}))
-        handler.addFilter(lambda record: setattr(record, "id", 7) is None)
+        handler.addFilter(_number)
     lines = Lines(logger)
     for line in ("a", "GET /health", "b"):
         lines.write(line)
