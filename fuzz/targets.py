@@ -25,7 +25,7 @@ from aioweb.protocol.websocket.deflate import PerMessageDeflate
 from aioweb.protocol.websocket.handshake import BadHandshake, read_handshake
 from tests.protocol import multipart_wire
 from tests.protocol.strategies import NARROW
-from tests.protocol.tongues import CHUNK, FRAMES, HEAD, MASK, RESPONSE, speaking, story
+from tests.protocol.tongues import CHUNK, FIELDS, FRAMES, HEAD, MASK, RESPONSE, speaking, story
 from tests.protocol.websocket import exchange
 from tests.protocol.wire import cut, deliver
 
@@ -56,7 +56,7 @@ def head(data: bytes) -> None:
 
 
 def response(data: bytes) -> None:
-    """Both functions write the same response and the same chunk, or refuse with the same words."""
+    """Both functions write the same response, the same fields and the same chunk, or refuse with the same words."""
     choice, status = data[0] if data else 0, int.from_bytes(data[1:3], "big") % 1024
     reason, _, content = data[3:].partition(b"|")
     method, version = ("GET", "HEAD", "CONNECT", "POST")[choice & 3], (HttpVersion10, HttpVersion11)[choice >> 2 & 1]
@@ -66,6 +66,10 @@ def response(data: bytes) -> None:
             for keep_alive in (True, False):
                 arguments = (head, code, text, data, content, keep_alive)
                 assert _written(RESPONSE.spoken("C"), *arguments) == _written(RESPONSE.reference, *arguments)
+        words = text.split(":")
+        pairs = [*zip(words[::2], words[1::2], strict=False), ("X-" + text[:9], text)]
+        for fields in (pairs[:-1], tuple(pairs), [("Name", word) for word in words], words):
+            assert _written(FIELDS.spoken("C"), fields) == _written(FIELDS.reference, fields)
     for view in (content, bytearray(content), memoryview(content)[::2]):
         assert CHUNK.spoken("C")(view) == CHUNK.reference(view)
 

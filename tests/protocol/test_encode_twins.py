@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from multidict import CIMultiDict, istr
 
 from aioweb.protocol import encode
 from aioweb.protocol.encode import REASONS
 from aioweb.protocol.events import FieldSection, HttpVersion, HttpVersion10, HttpVersion11, RequestHead
-from tests.protocol.tongues import CHUNK, RESPONSE
+from tests.protocol.tongues import CHUNK, FIELDS, RESPONSE
 
 NO_FIELDS = FieldSection(b"\r\n")
-FIELDS = b"Content-Type: text/plain\r\nX: \xff\r\n"
+LINES = b"Content-Type: text/plain\r\nX: \xff\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,12 @@ def chunk() -> Any:
     return CHUNK.spoken("C")
 
 
+@pytest.fixture(scope="module")
+def fields() -> Any:
+    """encode_fields in C."""
+    return FIELDS.spoken("C")
+
+
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The twins have nobody to hand over to."""
@@ -43,6 +50,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("the twin has handed over")
 
     monkeypatch.setattr(encode, "encode_response_in_python", refuse)
+    monkeypatch.setattr(encode, "encode_fields_in_python", refuse)
     monkeypatch.setattr(encode, "encode_chunk_in_python", refuse)
 
 
@@ -71,7 +79,7 @@ def test_every_response_to_every_method_is_written_alike(twin: Any, method: str)
     for version, client, ours in product(versions, [True, False], [True, False]):
         head = request(method, version, client)
         for status, content in product([*REASONS, -1, 0, 199, 299, 999, 1000, 2**70], [b"", b"0123456789"]):
-            arguments = (head, status, REASONS.get(status, ""), FIELDS, content, ours)
+            arguments = (head, status, REASONS.get(status, ""), LINES, content, ours)
             assert told(twin, *arguments) == told(RESPONSE.reference, *arguments)
 
 
@@ -105,6 +113,25 @@ def test_a_chunk_is_written_alike(chunk: Any, data: bytes) -> None:
         assert told(chunk, view) == told(CHUNK.reference, view)
 
 
+TEXT = st.text(
+    alphabet="aZ09-_~:|\r\n\t \x00\x1f\x7f\x80\xe9\u20ac\U0001f600\ud800\udc7f\udc80\udcff\udd00", max_size=6
+)
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=4))
+def test_any_fields_are_written_alike(fields: Any, pairs: list[tuple[str, str]]) -> None:
+    named = [(f"X-{number}", value) for number, (_, value) in enumerate(pairs)]
+    for given_ones in (pairs, tuple(pairs), named, CIMultiDict(named).items(), list(CIMultiDict(named).items())):
+        assert told(fields, given_ones) == told(FIELDS.reference, given_ones)
+
+
+def test_every_octet_of_a_name_and_a_value_is_written_or_refused_alike(fields: Any) -> None:
+    for point in (*range(0x120), 0xD800, 0xDC7F, 0xDC80, 0xDCFF, 0xDD00, 0xFFFF, 0x10000):
+        for text in (chr(point), f"a{chr(point)}", f"{chr(point)}a"):
+            for pair in ((text, "value"), ("Name", text)):
+                assert told(fields, [pair]) == told(FIELDS.reference, [pair])
+
+
 # -- who does the work ------------------------------------------------------------------------------------------------
 
 
@@ -112,12 +139,20 @@ def test_a_chunk_is_written_alike(chunk: Any, data: bytes) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
 @pytest.mark.parametrize("status", [200, 201, 206, 299, 301, 404, 413, 500, 999])
 def test_a_plain_response_is_handed_over_to_nobody(twin: Any, method: str, status: int) -> None:
-    octets, framing = twin(request(method), status, "Fine\tso far", FIELDS, b"hello", True)
-    assert octets == b"HTTP/1.1 %d Fine\tso far\r\n%bContent-Length: 5\r\n\r\nhello" % (status, FIELDS)
+    octets, framing = twin(request(method), status, "Fine\tso far", LINES, b"hello", True)
+    assert octets == b"HTTP/1.1 %d Fine\tso far\r\n%bContent-Length: 5\r\n\r\nhello" % (status, LINES)
     assert framing.keep_alive
     octets, framing = twin(request(method), status, "", b"", b"", False)
     assert octets == b"HTTP/1.1 %d \r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status
     assert not framing.keep_alive
+
+
+@pytest.mark.usefixtures("alone")
+def test_plain_fields_are_handed_over_to_nobody(fields: Any) -> None:
+    pairs = CIMultiDict({"Content-Type": "text/plain", istr("!#$%&'*+-.^_`|~09azAZ"): "caf\xe9\t\u20ac", "X": ""})
+    octets = b"Content-Type: text/plain\r\n!#$%&'*+-.^_`|~09azAZ: caf\xc3\xa9\t\xe2\x82\xac\r\nX: \r\n"
+    assert fields(list(pairs.items())) == fields(tuple(pairs.items())) == octets
+    assert fields([]) == fields(()) == b""
 
 
 @pytest.mark.usefixtures("alone")
@@ -154,18 +189,18 @@ class Number(int):
         return "999"
 
 
-def test_a_call_that_is_unusual_is_the_call_of_the_reference(twin: Any, chunk: Any) -> None:
+def test_a_call_that_is_unusual_is_the_call_of_the_reference(twin: Any, fields: Any, chunk: Any) -> None:
     class Other(RequestHead):
         pass
 
-    usual: list[Any] = [HEAD, 200, "OK", FIELDS, b"hello", True]
+    usual: list[Any] = [HEAD, 200, "OK", LINES, b"hello", True]
     heads = [tuple(HEAD), Other(*HEAD), tuple.__new__(RequestHead, HEAD[:6]), request(None), request(Text("HEAD"))]
     heads += [request(b"HEAD"), request([]), request("GET", "1.0"), request("GET", HttpVersion11, 1), request("\ud800")]
     statuses = [True, 200.0, "200", Number(200), HTTPStatus.OK, HTTPStatus.NO_CONTENT, []]
     reasons = [5, b"OK", Text("OK"), "\xe9", "\u20ac"]
-    fields = ["", bytearray(FIELDS), memoryview(FIELDS), Octets(FIELDS), 5]
+    lines = ["", bytearray(LINES), memoryview(LINES), Octets(LINES), 5]
     contents = ["hello", bytearray(b"hello"), memoryview(b"hello"), Octets(b"hello"), 5, ()]
-    for place, values in enumerate([heads, statuses, reasons, fields, contents, [0, 1, "", [1]]]):
+    for place, values in enumerate([heads, statuses, reasons, lines, contents, [0, 1, "", [1]]]):
         for value in [None, *values]:
             arguments = [*usual[:place], value, *usual[place + 1 :]]
             assert told(twin, *arguments) == told(RESPONSE.reference, *arguments), arguments
@@ -175,6 +210,22 @@ def test_a_call_that_is_unusual_is_the_call_of_the_reference(twin: Any, chunk: A
         assert message[0] is TypeError
     names = ("head", "status", "reason", "fields", "content", "keep_alive")
     assert twin(**dict(zip(names, usual, strict=True))) == twin(*usual) == RESPONSE.reference(*usual)
+    pair = ("Name", "value")
+    for pairs in (None, 5, "ab", {"Name": "value"}, {"Name": "value"}.items(), [["Name", "value"]], [(*pair, "more")]):
+        assert told(fields, pairs) == told(FIELDS.reference, pairs)
+    for strange in [
+        (Text("Name"), "value"),
+        ("Name", Text("value")),
+        (b"Name", "value"),
+        ("Name", 5),
+        ("", "value"),
+        (),
+    ]:
+        assert told(fields, [pair, strange, pair]) == told(FIELDS.reference, [pair, strange, pair])
+    assert told(fields, iter([pair])) == (bytes, b"Name: value\r\n")
+    assert told(fields) == told(FIELDS.reference)
+    assert told(fields, [], []) == told(FIELDS.reference, [], [])
+    assert fields(pairs=[pair]) == b"Name: value\r\n"
     released = memoryview(b"gone")
     released.release()
     for data in (None, "text", Octets(b"abc"), [1, 2], released, memoryview(b"abcd")[::-1]):
@@ -187,18 +238,20 @@ def test_a_call_that_is_unusual_is_the_call_of_the_reference(twin: Any, chunk: A
 # -- nothing is kept --------------------------------------------------------------------------------------------------
 
 
-def test_no_call_keeps_a_reference_or_an_octet(twin: Any, chunk: Any) -> None:
+def test_no_call_keeps_a_reference_or_an_octet(twin: Any, fields: Any, chunk: Any) -> None:
     reason, content = "Fine", b"content that is " * 8
     strange = memoryview(content)[::2]
-    watched = [HEAD, reason, FIELDS, content, strange, twin(HEAD, 200, "OK", b"", b"", True)[1], RequestHead]
+    watched = [HEAD, reason, LINES, content, strange, twin(HEAD, 200, "OK", b"", b"", True)[1], RequestHead]
 
     def all_ways() -> None:
         for _ in range(500):
-            twin(HEAD, 200, reason, FIELDS, content, True)
-            told(twin, HEAD, 304, reason, FIELDS, content, True)
-            told(twin, HEAD, 200, "\ud800", FIELDS, content, True)
-            told(twin, HEAD, 200, "\n", FIELDS, content, True)
-            told(twin, None, 200, reason, FIELDS, content, True)
+            twin(HEAD, 200, reason, LINES, content, True)
+            told(twin, HEAD, 304, reason, LINES, content, True)
+            told(twin, HEAD, 200, "\ud800", LINES, content, True)
+            told(twin, HEAD, 200, "\n", LINES, content, True)
+            told(twin, None, 200, reason, LINES, content, True)
+            for value in (reason, "caf\xe9", "\n", "\ud800", None):
+                told(fields, [(reason, reason), (reason, value)])
             for data in (content, bytearray(content), strange, b"", None):
                 told(chunk, data)
 
@@ -233,7 +286,7 @@ def run(script: str) -> str:
 
 
 START = """
-from aioweb.protocol._encode import encode_chunk, encode_response
+from aioweb.protocol._encode import encode_chunk, encode_fields, encode_response
 from aioweb.protocol.events import FieldSection, HttpVersion11, RequestHead
 head = RequestHead("GET", "/", "/", "", None, HttpVersion11, FieldSection(b""), False, True)
 """
@@ -248,6 +301,7 @@ except ImportError:
 SCRIPT = r'''{START}
 octets, framing = encode_response(head, 200, "OK", b"", b"hello", True)
 assert octets.endswith(b"Content-Length: 5\\r\\n\\r\\nhello") and framing.keep_alive
+assert encode_fields([("a", "b")]) == b"a: b\\r\\n"
 assert encode_chunk(b"a") == b"1\\r\\na\\r\\n"
 '''
 exec(SCRIPT)
@@ -269,6 +323,7 @@ import _testcapi, gc, sys
 calls = [
     lambda: encode_response(head, 200, "OK", b"", b"hello" * 200, True) and 1,
     lambda: encode_response(head, 304, "Not Modified", b"", b"", True) and 1,
+    lambda: encode_fields([("hello", "hello" * 200), ("hello", chr(233) * 200)]) and 1,
     lambda: encode_chunk(b"hello" * 200) and 1,
     lambda: encode_chunk(memoryview(b"hello" * 200)[::2]) and 1,
 ]

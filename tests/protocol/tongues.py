@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 import pytest
 
-from aioweb.protocol import connection, encode, head
+from aioweb.protocol import conditional, connection, encode, head, multipart
 from aioweb.protocol.events import FieldSection, RequestHead
 from aioweb.protocol.websocket import connection as websocket_connection
 from aioweb.protocol.websocket import frames, mask
@@ -51,6 +51,9 @@ class Twins:
 
 HEAD = Twins("parse_request_head", head.parse_request_head_in_python, "aioweb.protocol._head", (head, connection))
 RESPONSE = Twins("encode_response", encode.encode_response_in_python, "aioweb.protocol._encode", (encode, connection))
+FIELDS = Twins(
+    "encode_fields", encode.encode_fields_in_python, "aioweb.protocol._encode", (encode, conditional, multipart)
+)
 CHUNK = Twins("encode_chunk", encode.encode_chunk_in_python, "aioweb.protocol._encode", (encode, connection))
 MASK = Twins("mask", mask.mask_in_python, "aioweb.protocol.websocket._mask", (mask, frames, websocket_connection))
 FRAMES = Twins(
@@ -59,7 +62,7 @@ FRAMES = Twins(
     "aioweb.protocol.websocket._frames",
     (frames, websocket_connection, websocket_messages),
 )
-ALL = (HEAD, RESPONSE, CHUNK, MASK, FRAMES)
+ALL = (HEAD, RESPONSE, FIELDS, CHUNK, MASK, FRAMES)
 
 
 @contextmanager
