@@ -72,9 +72,9 @@ def _octets(target: str) -> Iterator[bytes]:
                 yield content
         yield b"5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n" + CHUNKED
     elif target == "response":
-        for choice, status in enumerate((101, 200, 204, 205, 304, 404, 599, 999)):
+        for choice, status in enumerate((200, 101, 204, 205, 404, 304, 599, 999), 8):
             for reason in (b"", b"OK\tfine", "Gruß".encode(), b"\xff", b"a\nb"):
-                yield bytes([choice]) + status.to_bytes(2, "big") + reason + b"|hello"
+                yield bytes([choice]) + status.to_bytes(2, "big") + reason + b"|hello" * (status != 404)
     elif target == "frame":
         yield from (b"\x81" + text.encode() for text in ("", "a" * 125, "Gruß " * 60, "€" * 70, "a" * 70 + "é", "😀"))
         yield from (b"\xc2" + bytes(size) for size in (0, 125, 126, 1990))
