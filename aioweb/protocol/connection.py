@@ -91,8 +91,8 @@ class Connection:
         What arrives when nothing waits is taken as it is, so content passes through without a copy; if much of it is
         left over, that becomes a bytearray, which grows at its end and shrinks at its front without another one.
         """
-        self._receiving = Receiving.IDLE
-        self._sending = Sending.IDLE
+        self._receiving = _AWAITED
+        self._sending = _UNSENT
         self._head = _NO_HEAD
         self._previous: RequestHead | None = None
         self._reader: BodyReader | None = None

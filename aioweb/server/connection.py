@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from aioweb.protocol.connection import Connection
 from aioweb.protocol.errors import ProtocolError
@@ -94,13 +94,15 @@ class HTTPConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
-        # Not an isinstance: the transports of uvloop are no subclasses of asyncio's.
-        stream = self.transport = cast(asyncio.Transport, transport)
+        # Not an isinstance: the transports of uvloop are no subclasses of asyncio's. Nor a cast, which is a call.
+        stream: asyncio.Transport = transport  # type: ignore[assignment]
+        server = self.server
+        self.transport = stream
         self.flow = Flow(self.loop, stream)
-        self.peername = transport.get_extra_info("peername")
-        stream.set_write_buffer_limits(high=self.server.limits.write_buffer)
-        self.clock = self.server.clock
-        self.server.connection_opened(self)
+        self.peername = stream.get_extra_info("peername")
+        stream.set_write_buffer_limits(high=server.limits.write_buffer)
+        self.clock = server.clock
+        server.connection_opened(self)
 
     def admit(self) -> None:
         """The server has a place for this client: begin."""

@@ -153,10 +153,12 @@ class Flow:
 
     def connection_lost(self) -> None:
         """The transport is closed: every waiting writer gets ClientDisconnectedError."""
-        self.lost = True
-        # On Python 3.10 a TLS transport that its peer has closed warns that we did not.
-        self._transport.close()
-        self._wake()
+        if not self.lost:
+            self.lost = True
+            # On Python 3.10 a TLS transport that its peer has closed warns that we did not.
+            self._transport.close()
+        if self._waiters is not None:
+            self._wake()
         for waiter in self._departure or ():
             _tell(waiter, True)
 

@@ -140,7 +140,7 @@ class Server:
 
     def _expect(self, connection: HTTPConnection) -> HTTPConnection:
         """Expect this connection, whose client is on the way in."""
-        now = self.loop.time()
+        now = connection.loop.time()
         self._arriving.add(connection, now)
         if self._admission is not None:
             self._admission.knock(now)
@@ -182,7 +182,7 @@ class Server:
         """A client has connected."""
         self._arriving.discard(connection)
         self._connections.add(connection)
-        self.clock.start()
+        connection.clock.start()
         for notify in self.observers.connection_opened:
             notify(connection.peername)
         if self._admission is None:
@@ -199,7 +199,8 @@ class Server:
             notify(connection.peername)
         if self._admission is not None:
             self._admission.leave(connection)
-        self._check_empty()
+        if self._empty is not None:
+            self._check_empty()
 
     def exchange_ended(self, connection: HTTPConnection) -> None:
         """The handler of a closed connection has ended too."""
