@@ -2,7 +2,8 @@
 
 Instructions are counted by callgrind, which runs the ways of `benchmarks.ways` in a child: they are the same in every
 run within half a percent, however busy the machine is. (`perf stat -e instructions` would be faster, but virtual
-machines do not let it.) CPU time is the least of many rounds. Both are taken with the twins in C and without them. The stages, in the order of a request's life:
+machines do not let it.) CPU time is the least of many rounds. Both are taken with the twins in C and without them.
+The stages, in the order of a request's life:
 
     loop      asyncio's share: a turn, `data_received`, `write` of a transport that drops
     receive   the connection, the task of an exchange and its end, the writer
