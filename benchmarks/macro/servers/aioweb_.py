@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 
 from launch import BACKLOG, HOST, serve_forever
@@ -12,10 +11,12 @@ from aioweb import web
 
 
 async def start(port: int, tls: ssl.SSLContext | None) -> object:
-    app = application(web)
-    handler = app.make_handler(access_log=None)
-    await app.startup()
-    return await asyncio.get_running_loop().create_server(handler, HOST, port, ssl=tls, backlog=BACKLOG)
+    runner = web.AppRunner(application(web), access_log=None)
+    await runner.setup()
+    # As run_app does it. Listeners of others cost each connection more: they do not hand down the kernel's probes.
+    site = web.TCPSite(runner, HOST, port, ssl_context=tls, backlog=BACKLOG)
+    await site.start()
+    return site
 
 
 if __name__ == "__main__":
