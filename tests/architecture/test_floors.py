@@ -32,8 +32,8 @@ ORDER = {
         websocket.handshake websocket.messages websocket.connection
     """),
     "server": words("""
-        observe memory flow sendfile tunnel clock accessformat accesslines access stream intake progress decoding masking failurereport
-        debugpage errorpage channel writer wsevents outbox slowpeers pings websocket
+        observe memory flow sendfile tunnel clock accessformat accesslines access stream intake progress decoding
+        masking failurereport debugpage errorpage channel writer wsevents outbox slowpeers pings websocket
         phase contract failures connection admission heap server networks proxied activation unixsocket sites
     """),
     "web": words("""
