@@ -303,6 +303,7 @@ enum {
     EXPECT,
     PAIRS,
     HEADERS,
+    FOUND,
     LIMIT_LINE, /* names of limits */
     LIMIT_FIELD,
     LIMIT_FIELDS,
@@ -316,7 +317,7 @@ enum {
 };
 
 static const char *const MEMBER_NAMES[] = {"raw",     "host",   "content_length", "chunked",
-                                           "options", "expect", "_pairs",         "_headers"};
+                                           "options", "expect", "_pairs",         "_headers", "_found"};
 static const char *const LIMIT_NAMES[] = {"line", "field", "fields", "head"};
 static const char *const METHOD_NAMES[] = {"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"};
 enum { HEAD_SIZE = 10 }; /* members of RequestHead; those that are read here: */
@@ -417,7 +418,8 @@ make_fields(PyObject **known, const Section *section)
         put(known, OPTIONS, fields, make_options(known, section->connection)) < 0 ||
         put(known, EXPECT, fields,
             section->expect.start == NULL ? Py_NewRef(Py_None) : lowered(known, section->expect)) < 0 ||
-        put(known, PAIRS, fields, Py_NewRef(Py_None)) < 0 || put(known, HEADERS, fields, Py_NewRef(Py_None)) < 0)
+        put(known, PAIRS, fields, Py_NewRef(Py_None)) < 0 || put(known, HEADERS, fields, Py_NewRef(Py_None)) < 0 ||
+        put(known, FOUND, fields, Py_NewRef(Py_None)) < 0)
         Py_CLEAR(fields);
     return fields;
 }

@@ -27,6 +27,9 @@ HttpVersion11 = HttpVersion(1, 1)
 
 RawFields = tuple[tuple[bytes, bytes], ...]
 
+_KEPT: Final = 8
+"""Single fields that a section remembers."""
+
 
 def decode_fields(pairs: RawFields) -> CIMultiDictProxy[str]:
     """Fields as text: names are ASCII, values UTF-8, other octets as surrogates (PEP 383), so nothing is lost."""
@@ -57,6 +60,7 @@ class FieldSection:
     """The value of Expect in lower case (RFC 9110 section 10.1.1); None without one."""
     _pairs: RawFields | None = attrs.field(default=None, init=False)
     _headers: CIMultiDictProxy[str] | None = attrs.field(default=None, init=False)
+    _found: dict[str, str | None] | None = attrs.field(default=None, init=False)
 
     @property
     def pairs(self) -> RawFields:
@@ -78,10 +82,21 @@ class FieldSection:
         """The first value of a field, None without one: what `headers.get(name)` returns.
 
         It is for those who want to know one or two fields of many, where nobody else has asked for all: a tenth of the
-        price.
+        price. A few answers are kept: who asks asks the same of each request, and connections repeat their sections.
         """
         if self._headers is not None:
             return self._headers.get(name)
+        found = self._found
+        if found is None:
+            found = self._found = {}
+        if name in found:
+            return found[name]
+        value = self._find(name)
+        if len(found) < _KEPT:
+            found[name] = value
+        return value
+
+    def _find(self, name: str) -> str | None:
         raw, key = self.raw, name.lower().encode() + b":"
         lines = raw.lower()
         at = 0 if lines.startswith(key) else lines.find(b"\r\n" + key) + 2

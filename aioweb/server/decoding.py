@@ -16,13 +16,11 @@ from aioweb.protocol.events import FieldSection
 from aioweb.protocol.limits import Limits
 from aioweb.server.stream import BodyError, StreamReader
 
-_NAME = b"content-encoding:"
-
 
 def undo_codings(content: StreamReader, fields: FieldSection, limits: Limits) -> StreamReader:
     """The content as a handler is to read it: decoded, or as it is if the fields name no coding."""
     # Few requests have the field. Who has it pays for a mapping of the headers, which most handlers make anyway.
-    if _NAME not in fields.raw.lower():
+    if fields.get("Content-Encoding") is None:
         return content
     try:
         decoder = make_decoder(",".join(fields.headers.getall("Content-Encoding", ())), limits)

@@ -247,7 +247,8 @@ class Response(StreamResponse):
         else:
             if self._says_framing():
                 return self._finish(request)
-            self._check_free()
+            if self._writer is not None:
+                self._check_for_all()
             fields = self._encode_head(writer, bool(body), says_framing=False)
         self._writer = writer
         reason = REASONS.get(self._status, "") if self._reason is None else self._reason

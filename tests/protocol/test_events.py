@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +56,17 @@ def test_one_field_is_found_as_among_all_headers(name):
     first = section.get(name)
     assert first == section.headers.get(name) == section.get(name)
     assert FieldSection(b"\r\n").get(name) is None
+
+
+def test_a_few_fields_that_were_found_are_remembered_and_no_more():
+    section = FieldSection(RAW)
+    assert section.get("x-a") is section.get("x-a")
+    for number in range(1000):
+        assert section.get(f"name-{number}") is None
+    assert section.get("Other") == "\udcff"
+    held = [thing for thing in gc.get_referents(section) if isinstance(thing, dict)]
+    assert len(held) == 1
+    assert len(held[0]) < 10
 
 
 def test_headers_cannot_be_changed_as_requests_share_them():
