@@ -136,7 +136,7 @@ async def test_a_pong_tells_the_latency() -> None:
 async def test_who_is_not_read_is_not_given_up_for_its_silence() -> None:
     wire = WebSocketWire(forever, heartbeat=Heartbeat(HEARTBEAT))
     await wire.open()
-    await wire.ask(frame(BINARY, bytes(270_000)))
+    await wire.ask(frame(BINARY, bytes(340_000)))
     assert not wire.transport.reading
     await wire.pass_time(HEARTBEAT * 5)
     assert not wire.transport.aborted

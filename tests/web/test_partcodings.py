@@ -82,7 +82,8 @@ def test_others_read_what_is_written(data: bytes) -> None:
 @given(data=st.binary(max_size=300), size=st.integers(1, 9))
 def test_what_others_write_is_read(data: bytes, size: int) -> None:
     assert decode({"Content-Transfer-Encoding": "base64"}, cut(base64.encodebytes(data), size)) == data
-    assert decode({"Content-Transfer-Encoding": "quoted-printable"}, cut(quopri.encodestring(data), size)) == data
+    text = data.replace(b"\r", b"")  # of mixed ends of lines quopri writes one kind
+    assert decode({"Content-Transfer-Encoding": "quoted-printable"}, cut(quopri.encodestring(text), size)) == text
     assert decode({"Content-Encoding": "gzip"}, cut(gzip.compress(data), size)) == data
     assert decode({"Content-Encoding": "deflate"}, cut(zlib.compress(data), size)) == data
 
