@@ -33,13 +33,14 @@ FILES = {
     PURE: _SERVERS / "aioweb_.py",
     BASELINE: _SERVERS / "aiohttp_.py",
     "uvicorn_raw": _SERVERS / "uvicorn_raw.py",
+    "uvicorn_zttp": _SERVERS / "uvicorn_zttp.py",
     "starlette": _SERVERS / "starlette_.py",
     "blacksheep": _SERVERS / "blacksheep_.py",
     "granian": _SERVERS / "granian_.py",
     "granian_rsgi": _SERVERS / "granian_rsgi.py",
     "socketify": _SERVERS / "socketify_.py",
 }
-_RAW = ("uvicorn_raw", "granian", "granian_rsgi")
+_RAW = ("uvicorn_raw", "uvicorn_zttp", "granian", "granian_rsgi")
 _NO_ROUTER = "has no router"
 _MISSING = {
     "form": "has no form parser",
@@ -50,9 +51,11 @@ _MISSING = {
 UNABLE = {(peer, workload): why for peer in _RAW for workload, why in _MISSING.items()}
 UNABLE["socketify", "form"] = _MISSING["form"]
 UNABLE["socketify", "closing"] = "closes without saying so"
-UNABLE["blacksheep", "layers"] = "has middlewares for a whole application only"
 """Why a peer cannot serve a workload."""
-ASKED = {PURE: ("plaintext", "minimal", "browser", "json", "form")}
+ASKED = {
+    PURE: ("plaintext", "minimal", "browser", "json", "form"),
+    "uvicorn_zttp": ("plaintext", "minimal", "browser", "json"),
+}
 """Which workloads a peer is asked for, where that is not all of them."""
 START_TIMEOUT = 15.0
 STOP_TIMEOUT = 5.0

@@ -144,6 +144,7 @@ class SendingFile:
 
 
 async def start(port: int, tls: ssl.SSLContext | None) -> object:
+    bytes(2**22)  # as aioweb does it (server/heap.py): reads of asyncio are not mapped and unmapped from then on
     return await asyncio.get_running_loop().create_server(Bare, HOST, port, ssl=tls, backlog=BACKLOG)
 
 

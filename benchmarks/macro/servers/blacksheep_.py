@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import blacksheep
 from blacksheep import Application, Request, Response, StreamedContent
-from content import CHUNK, CHUNKS, FILE, MANY_ROUTES, TEXT
+from content import CHUNK, CHUNKS, FILE, LAYERS, MANY_ROUTES, TEXT
 from on_uvicorn import serve
 
 app = Application()
@@ -61,6 +62,22 @@ async def lines() -> AsyncIterator[bytes]:
         yield CHUNK
 
 
+def layer(number: int) -> Any:
+    """A middleware: it looks at the request, and adds to the response."""
+    name = f"X-Layer-{number}".encode()
+
+    async def middleware(request: Request, handler: Any) -> Response:
+        response: Response = await handler(request)
+        response.add_header(name, request.method.encode())
+        return response
+
+    return middleware
+
+
+layered = Application(router=blacksheep.Router())
+layered.middlewares.extend(layer(number) for number in range(LAYERS))
+layered.router.add_get("/", hello)
+app.mount("/layers", layered)
 for number in range(MANY_ROUTES):
     app.router.add_get(f"/r{number}/{{id}}", leaf)
 

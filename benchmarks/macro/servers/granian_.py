@@ -7,7 +7,7 @@ from typing import Any
 
 import raw_asgi
 from granian import Granian
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from launch import BACKLOG, HOST, arguments, ready
 
 
@@ -27,6 +27,8 @@ if __name__ == "__main__":
         backlog=BACKLOG,
         backpressure=4 * BACKLOG,
         interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        runtime_mode=RuntimeModes.st,  # these two as its author measures it
         workers=1,
         loop=Loops(options.loop),
         websockets=False,

@@ -12,7 +12,7 @@ from typing import Any
 
 from content import CHUNK, CHUNKS, FILE, TEXT
 from granian import Granian
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from launch import BACKLOG, HOST, arguments, ready
 
 PLAIN = [("content-type", "text/plain; charset=utf-8")]
@@ -57,6 +57,8 @@ if __name__ == "__main__":
         backlog=BACKLOG,
         backpressure=4 * BACKLOG,
         interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        runtime_mode=RuntimeModes.mt,  # these two as its author measures it
         workers=1,
         loop=Loops(options.loop),
         websockets=False,

@@ -1,9 +1,9 @@
-"""Serve an ASGI application on uvicorn with httptools, without logs and WebSockets."""
+"""Serve an ASGI application on uvicorn, without logs, WebSockets and what it does for proxies."""
 
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from launch import HOST, arguments, ready
@@ -18,7 +18,7 @@ class ReadyServer(uvicorn.Server):
             ready()
 
 
-def serve(app: Any) -> None:
+def serve(app: Any, parser: Literal["httptools", "zttp"] = "httptools") -> None:
     """Serve `app` until the process is ended."""
     options = arguments()
     config = uvicorn.Config(
@@ -26,7 +26,8 @@ def serve(app: Any) -> None:
         host=HOST,
         port=options.port,
         loop=options.loop,
-        http="httptools",
+        http=parser,
+        proxy_headers=False,
         ws="none",
         access_log=False,
         log_level="warning",

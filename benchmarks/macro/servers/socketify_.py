@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from content import CHUNK, CHUNKS, FILE, LAYERS, MANY_ROUTES, TEXT
@@ -22,8 +23,15 @@ def leaf(res: Any, req: Any) -> None:
     res.write_header("Content-Type", "text/plain; charset=utf-8").end(req.get_parameter(0))
 
 
-async def echo(res: Any, req: Any) -> None:
-    res.cork_end(await res.get_json())
+def echo(res: Any, req: Any) -> None:
+    content = bytearray()
+
+    def take(res: Any, data: bytes, is_last: bool, *_: object) -> None:
+        content.extend(data)
+        if is_last:
+            res.write_header("Content-Type", "application/json").end(json.dumps(json.loads(content)))
+
+    res.on_data(take)
 
 
 def upload(res: Any, req: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from aioweb import web
@@ -15,10 +14,11 @@ async def broadcast(group: set[Any], message: str) -> None:
 
 
 async def start(port: int, tls: object) -> object:
-    app = application(web, broadcast)
-    handler = app.make_handler(access_log=None)
-    await app.startup()
-    return await asyncio.get_running_loop().create_server(handler, HOST, port, backlog=1000)
+    runner = web.AppRunner(application(web, broadcast), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, HOST, port, backlog=1000)
+    await site.start()
+    return site
 
 
 if __name__ == "__main__":

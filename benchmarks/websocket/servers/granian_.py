@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from granian import Granian
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 
 from benchmarks.macro.servers.launch import HOST, arguments
 
@@ -16,6 +16,8 @@ def serve(target: str, interface: Interfaces) -> None:
         address=HOST,
         port=options.port,
         interface=interface,
+        http=HTTPModes.http1,
+        runtime_mode=RuntimeModes.st if interface is Interfaces.ASGI else RuntimeModes.mt,
         workers=1,
         loop=Loops(options.loop),
         websockets=True,

@@ -29,6 +29,7 @@ def serve(implementation: str) -> None:
         loop=options.loop,
         http="httptools",
         ws=implementation,
+        proxy_headers=False,
         lifespan="off",
         access_log=False,
         log_level="error",
