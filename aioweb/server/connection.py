@@ -38,7 +38,8 @@ _LAST_LINGERING: Final = 1.0
 # The two of every request by a name of their own: reading a member off its enum costs as much as a call on Python 3.11.
 _HEAD: Final = Phase.HEAD
 _EXCHANGE: Final = Phase.EXCHANGE
-_EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+_IS_ABLE: Final = sys.version_info >= (3, 12)  # to begin tasks eagerly
+_EAGERLY: Final[dict[str, Any]] = {"eager_start": True}
 
 
 class HTTPConnection(asyncio.Protocol):
@@ -98,7 +99,7 @@ class HTTPConnection(asyncio.Protocol):
         stream: asyncio.Transport = transport  # type: ignore[assignment]
         server = self.server
         self.transport = stream
-        self.flow = Flow(self.loop, stream)
+        self.flow = Flow(self.loop, stream, self._context)
         self.peername = stream.get_extra_info("peername")
         stream.set_write_buffer_limits(high=server.limits.write_buffer)
         self.clock = server.clock
@@ -113,7 +114,7 @@ class HTTPConnection(asyncio.Protocol):
         if self.server.closing:
             self.stop()
         if self.ground.buffer:
-            self._context.run(self._next_request, b"")
+            self._context.copy().run(self._next_request, b"", eagerly=False)
 
     def hold(self) -> None:
         """The server has no place for this client yet."""
@@ -126,18 +127,21 @@ class HTTPConnection(asyncio.Protocol):
             self.flow.pause_reading()
 
     @property
+    def _head_timeout(self) -> float | None:
+        limits = self.server.limits
+        return limits.head_timeout if self._head_begun else limits.keepalive_timeout
+
+    @property
     def quiet(self) -> bool:
         """It waits for a request, and has for a while. Without a deadline for that it may for ever."""
-        limits = self.server.limits
-        timeout = limits.head_timeout if self._head_begun else limits.keepalive_timeout
-        waited = self.deadline != NEVER and self.deadline <= self.clock.after(timeout) - self.clock.tick
+        waited = self.deadline != NEVER and self.deadline <= self.clock.after(self._head_timeout) - self.clock.tick
         return self.phase is _HEAD and not self.ground.buffer and waited
 
     def data_received(self, data: bytes) -> None:
         """Octets have arrived."""
         phase = self.phase
         if phase is _HEAD:
-            self._next_request(data)
+            self._next_request(data, eagerly=_IS_ABLE)
         elif phase is _EXCHANGE:
             self.ground.receive_data(data)
             if self._body is not None:
@@ -174,20 +178,22 @@ class HTTPConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client reads more slowly than we write: from now on its progress is watched."""
         self.flow.pause_writing()
-        if self.phase is _EXCHANGE or self.phase is Phase.TUNNEL:
+        if self.phase is _EXCHANGE or self.phase is _HEAD or self.phase is Phase.TUNNEL:
             self._progress = None
             self.deadline = 0.0
 
     def resume_writing(self) -> None:
         """The client has caught up."""
         self.flow.resume_writing()
+        if self.phase is _HEAD:  # with answers that were held until then
+            self.deadline = self.clock.after(self._head_timeout)
 
     # -- the life of a connection ----------------------------------------------------------------------------------
 
-    def _next_request(self, data: bytes, *, eagerly: bool = True) -> None:
+    def _next_request(self, data: bytes, *, eagerly: bool) -> None:
         """Begin the next exchange if `data` completes its head, else see to it that it comes in time.
 
-        Python 3.12 lets a task begin `eagerly`, in this turn of the loop.
+        `eagerly`: in this turn of the loop. That is for octets as they arrive; nobody else is to wait for a handler.
         """
         self.ground.receive_data(data)
         try:
@@ -196,16 +202,16 @@ class HTTPConnection(asyncio.Protocol):
             self.refuse(error)
             return
         if event is NEED_DATA:
-            self.flow.release()
             # The first octets of a head start its deadline; later ones do not extend it (slowloris).
             if not self._head_begun and self.ground.buffer and not self.server.closing:
                 self._head_begun = True
                 self.deadline = self.clock.after(self.server.limits.head_timeout)
+            self.flow.release()
             return
         assert isinstance(event, RequestHead), "a connection that awaits a head gives a head or NEED_DATA"
         server = self.server
         self.phase = _EXCHANGE
-        self.deadline = NEVER
+        self.deadline = 0.0 if self.flow.writing_paused else NEVER
         self.persistent = server.keep_alive_on
         if server.limits.requests:
             self._requests += 1
@@ -225,8 +231,8 @@ class HTTPConnection(asyncio.Protocol):
         exchange = self._run_exchange(event, body, writer)
         # The context here is that of the server's start: each task gets a copy of its own. A task factory of the loop
         # is passed by: it may not know of exchanges that are over at once. The name saves making up a number.
-        if eagerly and _EAGER:
-            asyncio.Task(exchange, loop=self.loop, name="aioweb exchange", **_EAGER)
+        if eagerly:
+            asyncio.Task(exchange, loop=self.loop, name="aioweb exchange", **_EAGERLY)
         else:
             self.task = asyncio.Task(exchange, loop=self.loop, name="aioweb exchange")
 
@@ -282,7 +288,7 @@ class HTTPConnection(asyncio.Protocol):
         if self.ground.buffer:
             # What the last handler set in its context is not for the next one, which may serve somebody else. Nor does
             # the next one begin in this turn of the loop, which the other connections share.
-            self._context.run(self._next_request, b"", eagerly=False)
+            self._context.copy().run(self._next_request, b"", eagerly=False)
 
     def _end_connection(self, writer: StreamWriter) -> None:
         """There is no next request, or not yet. The client is to be able to read its response in any case."""

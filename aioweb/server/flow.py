@@ -11,6 +11,7 @@ only while the next one is being made at once; as soon as a turn of the loop bri
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Generator
 from typing import Any, Final, cast
 
@@ -59,9 +60,14 @@ class _Drain:
 
 
 class Flow:
-    """The flow of one connection. Made by HTTPConnection, which passes on what the transport calls."""
+    """The flow of one connection. Made by HTTPConnection, which passes on what the transport calls.
+
+    `context` is that of the connection: asyncio calls it in a copy of the context in which reading was resumed, which
+    must not be that of a handler. Its variables would be those of the next request, that may be somebody else's.
+    """
 
     __slots__ = (
+        "_context",
         "_departure",
         "_held",
         "_loop",
@@ -73,9 +79,12 @@ class Flow:
         "writing_paused",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, context: contextvars.Context
+    ) -> None:
         self._loop = loop
         self._transport = transport
+        self._context = context
         self._waiters: list[asyncio.Future[None]] | None = None
         self._departure: list[asyncio.Future[bool]] | None = None
         self._held: bytearray | None = None
@@ -97,7 +106,8 @@ class Flow:
             self._transport.write(octets)
         except (OSError, RuntimeError) as error:
             # A transport of asyncio never does that; one of uvloop may, when its handle is closed already.
-            self.abort()
+            self.lost = True
+            self._transport.abort()
             raise ClientDisconnectedError("the transport takes no more") from error
 
     def hold(self, answer: bytes) -> None:
@@ -173,7 +183,7 @@ class Flow:
         if self.reading_paused:
             self.reading_paused = False
             if not self.lost and not self._transport.is_closing():
-                self._transport.resume_reading()
+                self._context.copy().run(self._transport.resume_reading)
 
     def drain(self) -> Awaitable[None]:
         """An awaitable that ends when writers may go on; it raises ClientDisconnectedError if the client goes."""

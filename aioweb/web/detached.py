@@ -8,6 +8,7 @@ has to wait.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from typing import Any, Final, cast
 
 from aioweb.protocol.connection import Connection
@@ -45,7 +46,7 @@ class _Detached:
         self.ground = ground
         self.server = server
         self.loop = _RUNNING_LOOP
-        self.flow = Flow(self.loop, transport)
+        self.flow = Flow(self.loop, transport, contextvars.copy_context())
         self.clock = Clock(self.loop, (), ())
         self.transport: asyncio.Transport | None = transport
         self.peername = transport.get_extra_info("peername")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from typing import Any
 
@@ -24,6 +25,21 @@ async def echo(request: web.BaseRequest) -> web.Response:
 
 async def ignore(request: web.BaseRequest) -> web.Response:
     return web.Response(text="ignored")
+
+
+async def test_n21_large_content_does_not_bring_the_context_of_one_request_to_the_next(serve: Serve) -> None:
+    user: contextvars.ContextVar[str] = contextvars.ContextVar("user", default="nobody")
+    seen = []
+
+    async def remember(request: web.BaseRequest) -> web.Response:
+        seen.append(user.get())
+        user.set("somebody")
+        return web.Response(text=str(len(await request.read())))
+
+    peer = await (await serve(web.Server(remember, client_max_size=4 * MEGA))).connect()
+    for _ in range(3):
+        assert (await peer.request("POST", "/", body=bytes(3 * MEGA))).body == b"3145728"
+    assert seen == ["nobody"] * 3
 
 
 # -- persistence -------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 
 import pytest
@@ -13,7 +14,7 @@ from tests.server.fake_transport import FakeTransport
 
 def make() -> tuple[Flow, FakeTransport]:
     transport = FakeTransport(asyncio.Protocol())
-    return Flow(asyncio.get_running_loop(), transport), transport
+    return Flow(asyncio.get_running_loop(), transport, contextvars.copy_context()), transport
 
 
 async def wait(flow: Flow) -> str:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from aioweb.protocol.events import RequestHead
+from aioweb.protocol.limits import Limits
 from aioweb.server.phase import Phase
 from aioweb.server.stream import StreamReader
 from aioweb.server.writer import StreamWriter
@@ -185,3 +186,68 @@ async def test_one_connection_does_not_hold_the_loop_with_what_it_pipelines() ->
     assert wire.statuses == [200] * 50
     await wire.end_server()
     await other.end_server()
+
+
+# -- who reads slowly --------------------------------------------------------------------------------------------------
+
+
+async def answer_at_length(head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
+    await writer.send(200, "OK", b"", bytes(5000))
+
+
+def slow_reader() -> Wire:
+    """Its answer leaves when half of the next request has arrived; it reads nothing, and is waited for for 5 s."""
+    limits = Limits(write_buffer=1000, write_timeout=5, head_timeout=60, keepalive_timeout=None)
+    wire = Wire(answer_at_length, window=0, limits=limits)
+    wire.send(GET + GET[:7])
+    return wire
+
+
+async def wait(wire: Wire, seconds: int) -> None:
+    """The clock ticks for so long."""
+    clock = wire.server.clock
+    for _ in range(2 * seconds):
+        clock.now += 0.5
+        if wire.connection.deadline <= clock.now:
+            wire.connection.deadline_passed(clock.now)
+        await wire.settle(4)
+
+
+@pytest.mark.parametrize("more", [b"", GET[7:], GET[7:] + GET[:7], GET[7:] + GET])
+async def test_who_does_not_read_a_held_answer_is_cut_in_time(more: bytes) -> None:
+    wire = slow_reader()
+    await wire.settle()
+    assert wire.transport.paused
+    wire.send(more)
+    await wire.settle()
+    await wait(wire, 4)
+    assert not wire.transport.aborted
+    await wait(wire, 6)
+    assert wire.transport.aborted
+    await wire.end_server()
+
+
+async def test_who_reads_a_held_answer_late_gets_the_time_for_the_next_head() -> None:
+    wire = slow_reader()
+    await wire.settle()
+    await wait(wire, 3)
+    wire.transport.take(10_000)
+    await wait(wire, 30)
+    assert not wire.transport.closing
+    wire.send(GET[7:])
+    await wire.settle()
+    wire.transport.take(10_000)
+    await wire.settle()
+    assert wire.statuses == [200, 200]
+    await wire.end_server()
+
+
+async def test_a_client_that_was_let_in_late_is_served_in_turns() -> None:
+    wire = Wire()
+    wire.connection.hold()
+    wire.send(GET + GET)
+    wire.connection.admit()
+    assert wire.statuses == []
+    await wire.settle()
+    assert wire.statuses == [200, 200]
+    await wire.end_server()
