@@ -1,4 +1,5 @@
-"""Benchmarks: what a request costs, next to other servers (macro), stage by stage (micro), and over time (soak).
+"""Benchmarks: what requests and messages cost next to other servers (macro, websocket), stage by stage (micro), over
+time (soak, soak_websockets), with large content (memory) and before anybody asks (footprint); charts draws the results.
 
 A wing of the project: nothing imports it. See README.md in this folder.
 """

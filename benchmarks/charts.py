@@ -38,11 +38,11 @@ def main() -> int:
     measured = page.gather([report for path, report in reports if not fnmatch.fnmatch(path.name, _BUDGET)])
     text = page.page(measured, budgets, page.read_words())
     options.to.mkdir(parents=True, exist_ok=True)
+    drawings = {f"{chart.file}.svg": draw(chart) for each in measured for chart in each.charts}
     for old in options.to.glob("*.svg"):
         old.unlink()
-    for each in measured:
-        for chart in each.charts:
-            (options.to / f"{chart.file}.svg").write_text(draw(chart) + "\n", "utf-8")
+    for name, drawing in drawings.items():
+        (options.to / name).write_text(drawing + "\n", "utf-8")
     (options.to / "index.md").write_text(text, "utf-8")
     print(options.to / "index.md")
     return 0

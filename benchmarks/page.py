@@ -246,8 +246,10 @@ def _by(ours: float, other: float) -> str:
 _INTRODUCTION = """\
 What a request costs: user and system time of the server's whole process tree by the number of requests, on one core,
 with the load on another. It does not depend on how fast the load is, and a server that needs half of it serves twice as
-many on the same machine. `bare` is a protocol that looks for the end of the head and writes canned bytes: no server in
-Python can be cheaper. How it is measured, and what the columns mean, stands in `benchmarks/README.md`.
+many on the same machine. Times and latencies are those of a saturated server whose clients wait for each answer. `bare`
+is a protocol that looks for the end of the head and writes canned bytes: with the loop's own transports nothing can be
+much cheaper. socketify has a loop of its own, whatever the column says. Every request of a workload is the same, octet
+by octet. How it is measured, and what the columns mean, stands in `benchmarks/README.md`.
 
 This page is written by `python -m benchmarks.charts` from the files in `benchmarks/results/` and the sentences in
 `benchmarks/words/`.
@@ -267,7 +269,7 @@ On Linux with two cores or more, nothing else running, and wrk installed (it is 
 $ make bench-quick                      # the most important workloads, two minutes
 $ make bench                            # every workload on uvloop, ten minutes
 $ python3 -m benchmarks --record        # every workload on both loops, three rounds: this page, 50 minutes
-$ python3 -m benchmarks --python 3.13   # a browser's request on another Python, three minutes
+$ python3 -m benchmarks --python 3.13   # a browser's request on another Python, two minutes
 $ python3 -m benchmarks.charts          # this page, from all the results
 ```
 """

@@ -6,7 +6,8 @@
     process     what the kernel knows about a process tree
     load        wrk and its figures
     report      medians, the Markdown table and the JSON file
-    __main__    the rounds
+    rounds      every server is visited once a round
+    __main__    the command line
     servers/    one file per peer, run in an interpreter of benchmarks/.venv
 
 The driver imports the standard library only.

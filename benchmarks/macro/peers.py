@@ -198,7 +198,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: pathlib.Path, port:
             raise StartFailed(f"ended with {process.returncode}: {last}")
         if time.monotonic() > deadline:
             raise StartFailed(f"not ready after {START_TIMEOUT:.0f} s: {last}")
-        time.sleep(0.02)
+        time.sleep(0.002)
 
 
 def _accepts(port: int) -> bool:

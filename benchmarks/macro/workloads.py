@@ -1,7 +1,8 @@
 """The workloads: what is asked, octet by octet, what the right answer is, and how many connections ask.
 
-Every request has the head that a browser sends, so that no workload is cheaper than its use. A new workload is a line
-of `WORKLOADS` and a path that the servers serve (`servers/content.py`); what a peer cannot serve stands in `peers`.
+Every request but that of `minimal` has the head that a browser sends, so that no workload is cheaper than its use. A
+new workload is a line of `WORKLOADS` and a path that the servers serve (`servers/content.py`); what a peer cannot serve
+stands in `peers`.
 """
 
 from __future__ import annotations

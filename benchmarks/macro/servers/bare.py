@@ -1,4 +1,6 @@
-"""The limit: a protocol that looks for the end of the message and writes canned bytes. No HTTP server can be cheaper.
+"""The limit: a protocol that looks for the end of the message and writes canned bytes.
+
+With the loop's transports no HTTP server can be much cheaper.
 
 It reads what it needs by `find` and checks nothing. The file goes by the kernel's sendfile, past the transport.
 """

@@ -1,4 +1,6 @@
-"""The limit: a protocol that undoes masks in C and writes what came. No server whose loop calls Python can be cheaper.
+"""The limit: a protocol that undoes masks in C and writes what came.
+
+With the loop's transports no server can be much cheaper.
 
 It checks nothing, neither lengths nor UTF-8. All connections read into one buffer; what one piece of input brings
 leaves in one write, unless it is large.
