@@ -50,21 +50,26 @@ class Lines:
         logger: decides, as ever, where they go.
     """
 
-    __slots__ = ("_flushed", "_held", "_lock", "_logger", "_lost", "_outlets", "_size")
+    __slots__ = ("_flushed", "_flushers", "_held", "_logger", "_lost", "_outlets", "_size")
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
-        self._lock = threading.RLock()
         self._outlets: list[_Outlet] = []
         self._held: list[str] = []
+        self._flushers: set[asyncio.AbstractEventLoop] = set()  # which have been told to; the first may have stopped
         self._size = 0
         self._flushed = -_PAUSE
         self._lost: dict[Handler, int] = {}
 
     def write(self, line: str) -> None:
         """Write a line, which has no end of line, with level INFO."""
-        with self._lock:
-            if not self._held and not self._begin():
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        with _lock:
+            if loop not in self._flushers and not self._begin(loop):
+                self.flush()  # what came before
                 self._record(line)
                 return
             self._held.append(line)
@@ -74,24 +79,22 @@ class Lines:
 
     def flush(self) -> None:
         """Write what is held."""
-        with self._lock:
+        with _lock:
             _holding.discard(self)
+            self._flushers.clear()
             lines, self._held, self._size = self._held, [], 0
             if lines:
                 self._flushed = monotonic()
                 for outlet in self._outlets:
                     self._write_block(outlet, lines)
 
-    def _begin(self) -> bool:
-        """Begin a block; False if this line has to be a record."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return False
-        outlets = _plain_outlets(self._logger)
-        if not outlets:
+    def _begin(self, loop: asyncio.AbstractEventLoop | None) -> bool:
+        """Begin a block, or this loop's part in it; False if this line has to be a record."""
+        outlets = None if loop is None else _plain_outlets(self._logger)
+        if loop is None or not outlets:
             return False
         self._outlets = outlets
+        self._flushers.add(loop)
         _holding.add(self)
         rest = self._flushed + _PAUSE - monotonic()
         if rest > 0:
@@ -142,16 +145,24 @@ class Lines:
 
 _holding: Final[set[Lines]] = set()
 """Those that hold lines at the moment."""
+_lock: Final = threading.RLock()
+"""Of all lines: whoever forks holds it, or the child might get the lock of a thread that it does not have."""
 
 
 def _flush_all() -> None:
-    for lines in list(_holding):
-        lines.flush()
+    with _lock:
+        for lines in list(_holding):
+            lines.flush()
+
+
+def _before_fork() -> None:
+    _lock.acquire()
+    _flush_all()  # or the child would write them, too
 
 
 atexit.register(_flush_all)  # before `logging` closes its handlers, which has registered itself before
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_flush_all)  # or the child would write them, too
+    os.register_at_fork(before=_before_fork, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 _UNWATCHED: Final = (StreamHandler, FileHandler)

@@ -10,6 +10,7 @@ import logging
 import logging.handlers
 import os
 import queue
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -135,6 +136,28 @@ def test_the_end_of_a_loop_does_not_lose_lines_that_it_held() -> None:
     asyncio.run(serve())
     lines.flush()
     assert stream.getvalue() == "a\nb\nc\n"
+
+
+@pytest.mark.parametrize("next_has_a_loop", [True, False])
+def test_what_a_loop_that_has_stopped_held_leaves_with_the_next_line(next_has_a_loop: bool) -> None:
+    stream = Writes()
+    lines = Lines(logger_to(handler_to(stream)))
+
+    async def write(text: str) -> None:
+        for line in text:
+            lines.write(line)
+            await asyncio.sleep(0)
+
+    async def write_and_see() -> None:
+        lines.write("d")
+        await until(lambda: stream.getvalue().endswith("d\n"))
+
+    asyncio.run(write("abc"))
+    if next_has_a_loop:
+        asyncio.run(write_and_see())
+    else:
+        lines.write("d")
+    assert stream.getvalue() == "a\nb\nc\nd\n"
 
 
 # To whom
@@ -315,6 +338,30 @@ def test_many_threads_may_write_and_no_line_is_lost_or_doubled() -> None:
     shown = stream.getvalue().splitlines()
     for name in "abcd":
         assert [line for line in shown if line.startswith(name)] == [f"{name} {number}" for number in range(500)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_beside_a_thread_that_writes_leaves_a_child_that_can_write() -> None:
+    inside = threading.Event()
+
+    class Slow(Writes):
+        def write(self, text: str) -> int:
+            inside.set()
+            time.sleep(0.1)  # so that the fork falls into it
+            return super().write(text)
+
+    lines = Lines(logger_to(handler_to(Slow())))
+    thread = threading.Thread(target=lines.write, args=("a",))
+    thread.start()
+    assert inside.wait(PATIENCE)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(5)  # the end of a child that waits for the thread it does not have
+        lines.write("b")
+        os._exit(0)
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
 
 
 # Files
