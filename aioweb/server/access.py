@@ -247,6 +247,7 @@ class JSONAccessLogger(LineAccessLogger):
         """Return the object of one exchange as JSON."""
         field = request.head.fields.get
         major, minor = request.version
+        route = _route_label(request)
         further = "".join([key + _encode_or_null(field(name)) for name, key in self._further]) if self._further else ""
         if self._of_response:
             set_field = response.headers.get
@@ -254,8 +255,10 @@ class JSONAccessLogger(LineAccessLogger):
         return (
             f'{{"time":"{_iso_milliseconds(clock.time() - time)}","remote":{_encode_or_null(request.remote)}'
             f',"method":{_encode(request.method)},"path":{_encode(request.raw_path)}'
-            f',"route":{_encode_or_null(_route_label(request))},"version":"{major}.{minor}","status":{response.status},"bytes":{response.body_length},"seconds":{time:.6f}'
-            f',"referer":{_encode_or_null(field("Referer"))},"user_agent":{_encode_or_null(field("User-Agent"))}{further}}}'
+            f',"route":{_encode_or_null(route)},"version":"{major}.{minor}"'
+            f',"status":{response.status},"bytes":{response.body_length},"seconds":{time:.6f}'
+            f',"referer":{_encode_or_null(field("Referer"))},"user_agent":{_encode_or_null(field("User-Agent"))}'
+            f"{further}}}"
         )
 
     def format_refusal(self, status: int, reason: str, peername: Any) -> str:

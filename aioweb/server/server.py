@@ -10,6 +10,7 @@ await server.shutdown(60)
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from typing import Final
@@ -45,9 +46,10 @@ class _ProbedConnection(HTTPConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
-        if isinstance(transport.get_extra_info("peername"), tuple):
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         super().connection_made(transport)
+        if isinstance(transport.get_extra_info("peername"), tuple) and not transport.is_closing():
+            with contextlib.suppress(OSError):  # the client may have gone
+                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 class Server:
@@ -301,6 +303,5 @@ class Server:
 
     async def _finish_access_log(self, timeout: float) -> None:
         """The last lines may still be on their way to where a logger writes them."""
-        for observer in self.observers.attached:
-            if isinstance(observer, AccessLogObserver):
-                await observer.finish(timeout)
+        logs = [observer for observer in self.observers.attached if isinstance(observer, AccessLogObserver)]
+        await asyncio.gather(*[log.finish(timeout) for log in logs])

@@ -10,13 +10,13 @@ import pytest
 
 from aioweb.protocol.events import RequestHead
 from aioweb.protocol.limits import Limits
-from aioweb.server.access import AbstractAsyncAccessLogger, AsyncAccessLogObserver
+from aioweb.server.access import AbstractAsyncAccessLogger, AccessLogger, AccessLogObserver, AsyncAccessLogObserver
 from aioweb.server.clock import NEVER
 from aioweb.server.observe import Observers
 from aioweb.server.server import Server
 from aioweb.server.stream import StreamReader
 from aioweb.server.writer import StreamWriter
-from tests.server.fake_transport import GET, FakeTransport, Wire, hello
+from tests.server.fake_transport import GET, FakeSocket, FakeTransport, Wire, hello
 
 
 class Gate:
@@ -229,6 +229,34 @@ async def test_n22_the_lines_of_an_asynchronous_access_log_are_waited_for(caplog
     await asyncio.wait_for(server.shutdown(0.1), 5.0)
     (task,) = log.tasks
     task.cancel()
+
+
+async def test_access_logs_finish_side_by_side_within_one_timeout() -> None:
+    finishing, all_finish = [], asyncio.Event()
+
+    class Sociable(AccessLogObserver):
+        async def finish(self, timeout: float) -> None:
+            finishing.append(self)
+            if len(finishing) == 3:
+                all_finish.set()
+            await all_finish.wait()
+
+    logger = AccessLogger(logging.getLogger("unused"))
+    server = Server(hello, observers=Observers([Sociable(logger) for _ in range(3)]))
+    await asyncio.wait_for(server.shutdown(0.1), 5.0)
+
+
+async def test_a_client_that_has_gone_before_its_socket_gets_an_option_hurts_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*option: object) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(FakeSocket, "setsockopt", refuse)
+    wire = Wire(tcp_keepalive=True)
+    assert b"200 OK" in await wire.ask(GET)
+    wire.end()
+    await wire.end_server()
 
 
 async def test_a_tls_handshake_is_waited_for_but_not_for_ever() -> None:
