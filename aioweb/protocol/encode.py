@@ -1,8 +1,8 @@
 """What goes out: heads, chunks and interim responses as octets. The one function that writes a field refuses what
 would split a response (CVE-2018-1000164, CVE-2026-34514, CVE-2026-34519, CVE-2026-50269).
 
-Two of them are written for every request, or for every piece of a stream: a whole response, and a chunk. Where it was
-built, _encode.c takes the place of these two: it writes the plain ones, and hands all others back to those here.
+Some are written for every request, or for every piece of a stream: a whole response, its fields, and a chunk. Where it
+was built, _encode.c takes the place of these: it writes the plain ones, and hands all others back to those here.
 """
 
 from __future__ import annotations
@@ -61,12 +61,15 @@ def encode_fields_in_python(pairs: Iterable[tuple[str, str]]) -> bytes:
     try:
         # What is forbidden are characters, so all names are looked at as one, and all values.
         are_good = TOKEN.fullmatch("".join(names)) is not None and BAD_IN_VALUE.search("".join(values)) is None
+        are_good = are_good and all(map(str.__len__, names))
     except TypeError:
         are_good = False
-    if not (are_good and all(names)):
+    if not are_good:
         for name, value in fields:
             _check_field(name, value)
-    return "".join([f"{name}: {value}\r\n" for name, value in fields]).encode("utf-8", "surrogateescape")
+    # Joined, as they were checked: a format would ask a subclass of str, which may say something else.
+    lines = [*map(": ".join, zip(names, values, strict=True)), ""]
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
 
 
 def _check_field(name: object, value: object) -> None:
@@ -145,7 +148,7 @@ def encode_last_chunk(trailers: Iterable[tuple[str, str]] = ()) -> bytes:
     pairs = list(trailers)
     lines = encode_fields(pairs)
     for name, _ in pairs:
-        if name.lower().encode() in FORBIDDEN_TRAILERS:
+        if str.lower(name).encode() in FORBIDDEN_TRAILERS:
             raise ValueError(f"field {name} must not be a trailer (RFC 9110 section 6.5.1): send it in the head")
     return b"0\r\n%b\r\n" % lines
 

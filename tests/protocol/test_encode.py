@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import h11
 import pytest
 from hypothesis import given
@@ -101,6 +103,34 @@ def test_an_interim_response_has_an_interim_status(status):
 def test_fields_are_written_in_their_order_each_with_its_crlf():
     assert encode_fields([]) == b""
     assert encode_fields([("A", "b"), ("a", ""), ("X-Y", "\tc d")]) == b"A: b\r\na: \r\nX-Y: \tc d\r\n"
+
+
+class Told(str, Enum):
+    """Two who format themselves as `Told.NAME`, by their name."""
+
+    NAME = "X-Name"
+    VALUE = "value"
+
+
+class Liar(str):
+    """A str that is other text for all who ask it, and is never empty."""
+
+    def __format__(self, spec: str) -> str:
+        return "a\r\nSet-Cookie: b"
+
+    __str__ = lower = lambda self: self.__format__("")
+
+    def __len__(self) -> int:
+        return 3
+
+
+def test_of_a_subclass_of_str_its_text_is_checked_and_written():
+    assert encode_fields([(Told.NAME, Told.VALUE), (Liar("A"), Liar("b"))]) == b"X-Name: value\r\nA: b\r\n"
+    for name, value in [("", "a"), ("A b", "c"), ("A", "b\r\nc")]:
+        with pytest.raises(ValueError):
+            encode_fields([(Liar(name), Liar(value))])
+    with pytest.raises(ValueError, match="must not be a trailer"):
+        encode_last_chunk([(Liar("Content-Length"), "5")])
 
 
 def test_values_are_written_as_utf_8_and_surrogates_as_their_octets():
