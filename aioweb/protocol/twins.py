@@ -1,7 +1,7 @@
 """Whether the twins in C are wanted.
 
 A module of the ground may have a twin: head.py has _head.c. The module is the reference, readable and always there;
-the twin does the same in less time, and takes the place of one function where it was built. `AIOWEB_NO_EXTENSIONS=1`
+the twin does the same in less time, and takes the place of functions of it where it was built. `AIOWEB_NO_EXTENSIONS=1`
 in the environment keeps it from being built, and from being used where it was.
 """
 

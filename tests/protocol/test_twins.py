@@ -315,18 +315,20 @@ def run(script: str, **env: str) -> str:
     return done.stdout.strip()
 
 
-NAMES = "import aioweb.protocol.connection as a, aioweb.protocol.websocket.connection as b; "
-NAMES += "twins = a.parse_request_head, a.encode_response, a.encode_chunk, b.mask, b.encode_frame; "
+TWINS = "parse_request_head encode_response encode_fields encode_chunk mask encode_frame"
+NAMES = (
+    "import aioweb.protocol.connection as a, aioweb.protocol.encode as e, aioweb.protocol.websocket.connection as b; "
+)
+NAMES += "twins = a.parse_request_head, a.encode_response, e.encode_fields, a.encode_chunk, b.mask, b.encode_frame; "
 NAMES += "print(*(function.__name__ for function in twins))"
 
 
 def test_the_twins_serve_where_they_were_built(parse: Any) -> None:
-    assert run(NAMES, AIOWEB_NO_EXTENSIONS="") == "parse_request_head encode_response encode_chunk mask encode_frame"
+    assert run(NAMES, AIOWEB_NO_EXTENSIONS="") == TWINS
 
 
 def test_an_environment_variable_leaves_the_twins_alone() -> None:
-    names = run(NAMES, AIOWEB_NO_EXTENSIONS="").split()
-    assert run(NAMES, AIOWEB_NO_EXTENSIONS="1").split() == [f"{name}_in_python" for name in names]
+    assert run(NAMES, AIOWEB_NO_EXTENSIONS="1").split() == [f"{name}_in_python" for name in TWINS.split()]
 
 
 def test_every_interpreter_of_a_process_has_twins_of_its_own(parse: Any) -> None:

@@ -45,11 +45,11 @@ is_ascii(const octet *run)
 }
 
 /* The octets that these characters, of Latin-1, have in UTF-8: one more for each that is not ASCII. */
-static Py_ssize_t
+static size_t
 utf8_size(const octet *text, Py_ssize_t length)
 {
     const octet *end = text + length, *stop;
-    Py_ssize_t size = length;
+    size_t size = (size_t)length; /* twice as many have room in it */
 
     while (text < end) {
         stop = end - text < RUN ? end : text + RUN;
@@ -110,7 +110,8 @@ encode_frame(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t
 {
     octet head[LONGEST_HEAD];
     PyObject *payload, *octets = NULL, *frame;
-    Py_ssize_t head_size, length, size;
+    Py_ssize_t head_size, length;
+    size_t size;
     const char *content;
     int latin = 0;
     long first;
@@ -133,27 +134,27 @@ encode_frame(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t
         return NULL; /* lone surrogates */
     if (PyBytes_CheckExact(payload)) {
         content = PyBytes_AS_STRING(payload);
-        size = length = PyBytes_GET_SIZE(payload);
+        length = PyBytes_GET_SIZE(payload);
+        size = (size_t)length;
     } else {
         content = PyUnicode_DATA(payload);
-        size = length = PyUnicode_GET_LENGTH(payload);
+        length = PyUnicode_GET_LENGTH(payload);
         latin = !PyUnicode_IS_ASCII(payload);
-        if (latin)
-            size = utf8_size((const octet *)content, length);
+        size = latin ? utf8_size((const octet *)content, length) : (size_t)length;
     }
     frame = NULL;
-    if (size < 0 || size > PY_SSIZE_T_MAX - LONGEST_HEAD) /* the sum may have been too large for its type */
+    if (size > PY_SSIZE_T_MAX - LONGEST_HEAD)
         PyErr_NoMemory();
     else {
         head_size = put_head(head, (octet)first, (uint64_t)size);
-        frame = PyBytes_FromStringAndSize(NULL, head_size + size);
+        frame = PyBytes_FromStringAndSize(NULL, head_size + (Py_ssize_t)size);
     }
     if (frame != NULL) {
         memcpy(PyBytes_AS_STRING(frame), head, (size_t)head_size);
         if (latin)
             put_utf8((const octet *)content, length, (octet *)PyBytes_AS_STRING(frame) + head_size);
         else
-            memcpy(PyBytes_AS_STRING(frame) + head_size, content, (size_t)size);
+            memcpy(PyBytes_AS_STRING(frame) + head_size, content, size);
     }
     Py_XDECREF(octets);
     return frame;
