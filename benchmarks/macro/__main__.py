@@ -70,6 +70,9 @@ def _measure(pid: int, port: int, workload: Workload, seconds: float, heads: str
     figures = load.drive(port, workload, seconds, heads)
     cpu, elapsed = process.cpu_seconds(pid) - cpu, time.monotonic() - begun
     faults = ", ".join(f"{number} {kind} errors" for kind, number in figures.faults.items())
+    peak = process.peak_bytes(pid)
+    if not peak:
+        return rounds.Visit(None, "", f"it died under load ({faults or 'after answers'})")
     if not figures.requests:
         return rounds.Visit(None, "", faults or "no request was answered")
     sample = report.Sample(
@@ -78,7 +81,7 @@ def _measure(pid: int, port: int, workload: Workload, seconds: float, heads: str
         p50_us=figures.p50_us,
         p99_us=figures.p99_us,
         p999_us=figures.p999_us,
-        peak_mib=process.peak_bytes(pid) / 2**20,
+        peak_mib=peak / 2**20,
         busy=cpu / elapsed,
     )
     return rounds.Visit(sample, f"{sample.cpu_us:6.1f} us  {sample.requests_per_second:8,.0f} req/s", faults)

@@ -60,7 +60,8 @@ def _peak(pid: int) -> int:
         text = pathlib.Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    return int(text.partition("VmHWM:")[2].split()[0]) * 1024
+    _, found, peak = text.partition("VmHWM:")
+    return int(peak.split()[0]) * 1024 if found else 0  # one that has died has no memory any more
 
 
 def _status(pid: int) -> list[str]:
