@@ -167,6 +167,7 @@ if hasattr(os, "register_at_fork"):
 
 _UNWATCHED: Final = (StreamHandler, FileHandler)
 _ORIGIN: Final = (INFO, __file__, 0)
+_LONG: Final = "\2" * 4096  # what a format with a precision would cut
 _FUNCTION: Final = "write"
 
 
@@ -210,13 +211,13 @@ def _frame(formatter: Formatter | None, name: str) -> tuple[str, str] | None:
         return "", ""
     if type(formatter) is not Formatter:
         return None
-    short, long = (LogRecord(name, *_ORIGIN, text, (), None, _FUNCTION) for text in ("\1", "\2\2"))
+    short, long = (LogRecord(name, *_ORIGIN, text, (), None, _FUNCTION) for text in ("\1", _LONG))
     for attribute in ("created", "msecs", "relativeCreated", "thread", "threadName", "process", "processName"):
         setattr(long, attribute, 0)
     long.taskName = "another task"
     try:
         before, _, after = formatter.format(short).partition("\1")
-        return (before, after) if formatter.format(long) == f"{before}\2\2{after}" else None
+        return (before, after) if formatter.format(long) == f"{before}{_LONG}{after}" else None
     except Exception:  # it asks for what others put into records
         return None
 

@@ -175,6 +175,7 @@ def test_what_a_loop_that_has_stopped_held_leaves_with_the_next_line(next_has_a_
         ("%(process)d %(message)s", 2),
         ("%(threadName)s %(message)s", 2),
         ("%(message)-20s|", 2),
+        ("%(message).500s", 2),
         ("%(message)s %(message)s", 2),
         ("%(levelname)s", 2),
     ],
