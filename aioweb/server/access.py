@@ -106,12 +106,11 @@ class LineAccessLogger(AbstractAccessLogger):
     them costs more than the line.
     """
 
-    __slots__ = ("_lines", "_write")
+    __slots__ = ("_lines",)
 
     def __init__(self, logger: logging.Logger, log_format: str) -> None:
         super().__init__(logger, log_format)
         self._lines = Lines(logger)
-        self._write = self._lines.write
 
     @property
     def enabled(self) -> bool:
@@ -128,11 +127,11 @@ class LineAccessLogger(AbstractAccessLogger):
 
     def log(self, request: Any, response: Any, time: float) -> None:
         """Write the line of one exchange."""
-        self._write(self.format_line(request, response, time))
+        self._lines.write(self.format_line(request, response, time))
 
     def log_refused(self, status: int, reason: str, peername: Any) -> None:
         """Write the line of one refusal."""
-        self._write(self.format_refusal(status, reason, peername))
+        self._lines.write(self.format_refusal(status, reason, peername))
 
     def flush(self) -> None:
         """Write the lines that are held back."""
@@ -270,7 +269,7 @@ class JSONAccessLogger(LineAccessLogger):
 
     def log_aborted(self, request: Any, response: Any, time: float) -> None:
         """Write the object of an exchange that ended too early."""
-        self._write(f'{self.format_line(request, response, time)[:-1]},"aborted":true}}')
+        self._lines.write(f'{self.format_line(request, response, time)[:-1]},"aborted":true}}')
 
 
 def _name_keys(names: Iterable[str], taken: set[str]) -> list[tuple[str, str]]:

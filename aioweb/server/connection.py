@@ -38,7 +38,7 @@ _LAST_LINGERING: Final = 1.0
 # The two of every request by a name of their own: reading a member off its enum costs as much as a call on Python 3.11.
 _HEAD: Final = Phase.HEAD
 _EXCHANGE: Final = Phase.EXCHANGE
-_IS_ABLE: Final = sys.version_info >= (3, 12)  # to begin tasks eagerly
+_TASKS_CAN_BE_EAGER: Final = sys.version_info >= (3, 12)
 _EAGERLY: Final[dict[str, Any]] = {"eager_start": True}
 
 
@@ -141,7 +141,7 @@ class HTTPConnection(asyncio.Protocol):
         """Octets have arrived."""
         phase = self.phase
         if phase is _HEAD:
-            self._next_request(data, eagerly=_IS_ABLE)
+            self._next_request(data, eagerly=_TASKS_CAN_BE_EAGER)
         elif phase is _EXCHANGE:
             self.ground.receive_data(data)
             if self._body is not None:
