@@ -100,6 +100,8 @@ class Connection:
         self.framing: Framing | None = None
         """How the response ends, and what becomes of the connection; None before its head. To read only."""
         self._to_send = 0
+        # The content was neither invited nor begun: nobody knows whether it will come after a final response, so the
+        # octets behind this request would have two readings, and the connection may not persist (CVE-2024-24791).
         self._uninvited = False
         self._error: ProtocolError | None = None
 
@@ -262,7 +264,12 @@ class Connection:
         """
         if self._sending is not _UNSENT:
             raise self._illegal_move(Move.WHOLE)
-        persists = keep_alive and self._may_persist() and (self._reader is None or not self.leaves_much)
+        persists = (
+            keep_alive
+            and self._error is None
+            and not self._uninvited
+            and (self._reader is None or not self.leaves_much)
+        )
         octets, framing = encode_response(self._head, status, reason, fields, content, persists)
         self._sending = _SWITCHED if framing.switches else _SENT
         self.framing = framing
@@ -284,7 +291,7 @@ class Connection:
         response has started.
         """
         head = self._head
-        persists = keep_alive and head.keep_alive and self._may_persist()
+        persists = keep_alive and head.keep_alive and self._error is None and not self._uninvited
         framing = frame_response(head.method, head.version, status, length, persists, chunked)
         octets = encode_response_head(status, reason, fields, framing, length)
         self._send(Move.SWITCH if framing.switches else Move.HEAD)
@@ -361,12 +368,6 @@ class Connection:
         self._head = _NO_HEAD
         self.framing = None
         return True
-
-    def _may_persist(self) -> bool:
-        """Nothing that came in, and nothing that did not, keeps the connection from another exchange."""
-        # If the content was neither invited nor begun, nobody knows whether it will come after a final response: the
-        # octets behind this request would have two readings (CVE-2024-24791).
-        return self._error is None and not self._uninvited
 
     def _send(self, move: Move) -> None:
         try:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import sys
 from typing import Any, Final
 
 from aioweb.protocol.connection import Connection
@@ -24,6 +23,7 @@ from aioweb.protocol.events import NEED_DATA, Data, RequestHead
 from aioweb.server.clock import NEVER, Clock
 from aioweb.server.contract import ServerView
 from aioweb.server.decoding import undo_codings
+from aioweb.server.eager import CAN_BEGIN, begin
 from aioweb.server.failures import HeadTimeout, answer_failure, refuse_request
 from aioweb.server.flow import ClientDisconnectedError, Flow
 from aioweb.server.intake import pass_content
@@ -38,8 +38,6 @@ _LAST_LINGERING: Final = 1.0
 # The two of every request by a name of their own: reading a member off its enum costs as much as a call on Python 3.11.
 _HEAD: Final = Phase.HEAD
 _EXCHANGE: Final = Phase.EXCHANGE
-_TASKS_CAN_BE_EAGER: Final = sys.version_info >= (3, 12)
-_EAGERLY: Final[dict[str, Any]] = {"eager_start": True}
 
 
 class HTTPConnection(asyncio.Protocol):
@@ -141,7 +139,7 @@ class HTTPConnection(asyncio.Protocol):
         """Octets have arrived."""
         phase = self.phase
         if phase is _HEAD:
-            self._next_request(data, eagerly=_TASKS_CAN_BE_EAGER)
+            self._next_request(data, eagerly=CAN_BEGIN)
         elif phase is _EXCHANGE:
             self.ground.receive_data(data)
             if self._body is not None:
@@ -232,7 +230,7 @@ class HTTPConnection(asyncio.Protocol):
         # The context here is that of the server's start: each task gets a copy of its own. A task factory of the loop
         # is passed by: it may not know of exchanges that are over at once. The name saves making up a number.
         if eagerly:
-            asyncio.Task(exchange, loop=self.loop, name="aioweb exchange", **_EAGERLY)
+            begin(exchange, self.loop, "aioweb exchange")
         else:
             self.task = asyncio.Task(exchange, loop=self.loop, name="aioweb exchange")
 
