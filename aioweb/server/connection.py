@@ -230,7 +230,7 @@ class HTTPConnection(asyncio.Protocol):
         # The context here is that of the server's start: each task gets a copy of its own. A task factory of the loop
         # is passed by: it may not know of exchanges that are over at once. The name saves making up a number.
         if eagerly:
-            begin(exchange, self.loop, "aioweb exchange")
+            begin(exchange, self, "aioweb exchange")
         else:
             self.task = asyncio.Task(exchange, loop=self.loop, name="aioweb exchange")
 

@@ -12,7 +12,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 CAN_BEGIN: Final = sys.version_info >= (3, 11)
 """Python 3.10 cannot give a task the context in which it has begun."""
@@ -26,15 +26,25 @@ _NOT_HELD: Final = 3
 """References to a task that nobody holds: by its name here, by its reading, and as the current task of the loop."""
 
 
-def begin(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, name: str) -> None:
+class Owner(Protocol):
+    """Whose coroutine it is."""
+
+    loop: asyncio.AbstractEventLoop
+    task: asyncio.Task[None] | None
+
+
+def begin(coroutine: Coroutine[Any, Any, None], owner: Owner, name: str) -> None:
     """Run a coroutine in a task of its own: here up to where it first waits, from there on by the loop.
 
-    What it raises, here too, is the outcome of its task. For Python 3.11 and later: see `CAN_BEGIN`.
+    What it raises, here too, is the outcome of its task. `owner.task` is set before it runs; from Python 3.12 on the
+    coroutine itself has to ask for its task. The owner forgets it when the coroutine is over. For Python 3.11 and
+    later: see `CAN_BEGIN`.
     """
+    loop = owner.loop
     if _IN_ASYNCIO:
         asyncio.Task(coroutine, loop=loop, name=name, **_EAGERLY)
         return
-    task = _new(_Unmade)
+    owner.task = task = _new(_Unmade)
     context = copy_context()
     task.start = coroutine, loop, name, context
     outer = None

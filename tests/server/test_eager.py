@@ -22,14 +22,30 @@ Step = Coroutine[Any, Any, None]
 color: contextvars.ContextVar[str] = contextvars.ContextVar("color", default="none")
 
 
+class Owner:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.task: asyncio.Task[None] | None = None
+
+
+def start(coroutine: Step) -> None:
+    """Begin it for somebody who forgets its task when it is over, as he should."""
+    owner = Owner(asyncio.get_running_loop())
+
+    async def run() -> None:
+        assert owner.task is None or owner.task is asyncio.current_task()
+        try:
+            await coroutine
+        finally:
+            owner.task = None
+
+    begin(run(), owner, "test")
+
+
 def begin_outside(*coroutines: Step) -> None:
     """Begin them where no task is running, as a transport does."""
-    asyncio.get_running_loop().call_soon(_begin_all, coroutines)
-
-
-def _begin_all(coroutines: tuple[Step, ...]) -> None:
     for coroutine in coroutines:
-        begin(coroutine, asyncio.get_running_loop(), "test")
+        asyncio.get_running_loop().call_soon(start, coroutine)
 
 
 def current() -> asyncio.Task[Any]:
@@ -54,7 +70,7 @@ async def test_the_first_step_is_taken_at_once_and_the_others_by_the_loop() -> N
         said.append("second")
 
     def make() -> None:
-        begin(speak(), asyncio.get_running_loop(), "test")
+        start(speak())
         said.append("begun")
 
     asyncio.get_running_loop().call_soon(make)
@@ -129,7 +145,7 @@ async def test_in_the_middle_of_another_task_it_begins_at_once_as_well() -> None
         seen.append(current())
 
     outer = current()
-    begin(look(), asyncio.get_running_loop(), "test")
+    start(look())
     assert len(seen) == 1
     assert current() is outer
     while len(seen) < 2:
@@ -180,8 +196,8 @@ async def test_the_task_tells_where_its_coroutine_is() -> None:
     begin_outside(wait_here())
     while not kept:
         await turn()
-    assert "wait_here" in repr(kept[0])
-    assert [frame.f_code.co_name for frame in kept[0].get_stack()] == ["wait_here"]
+    assert "run() running" in repr(kept[0])
+    assert [frame.f_code.co_name for frame in kept[0].get_stack()] == ["run"]
     assert inspect.getcoroutinestate(kept[0].get_coro()) == inspect.CORO_SUSPENDED  # type: ignore[arg-type]
     go_on.set()
     await kept[0]
@@ -324,7 +340,7 @@ def test_what_stops_the_loop_stops_it_at_once_and_once(asked: bool) -> None:
             await turn()
         return "ran on"
 
-    loop.call_soon(begin, stop(), loop, "test")
+    loop.call_soon(begin, stop(), Owner(loop), "test")
     with pytest.raises(KeyboardInterrupt):
         loop.run_forever()
     assert loop.run_until_complete(rest()) == "ran on"
@@ -430,12 +446,12 @@ class Actor:
             raise OSError(2, "never")
 
 
-def outcome(start: Callable[[Step, asyncio.AbstractEventLoop], object], acts: list[str]) -> tuple[object, ...]:
+def outcome(make: Callable[[Step, asyncio.AbstractEventLoop], object], acts: list[str]) -> tuple[object, ...]:
     actor = Actor(acts)
 
     async def main() -> object:
         loop = asyncio.get_running_loop()
-        loop.call_soon(lambda: start(actor.run(), loop) and None)
+        loop.call_soon(lambda: make(actor.run(), loop) and None)
         while actor.task is None:
             await turn()
         await asyncio.wait([actor.task])
@@ -450,5 +466,5 @@ def outcome(start: Callable[[Step, asyncio.AbstractEventLoop], object], acts: li
 
 @given(st.lists(st.sampled_from(ACTS), max_size=8))
 def test_whatever_it_does_is_what_a_task_of_asyncio_would_see(acts: list[str]) -> None:
-    begun = outcome(lambda coroutine, loop: begin(coroutine, loop, "test"), acts)
+    begun = outcome(lambda coroutine, loop: begin(coroutine, Owner(loop), "test"), acts)
     assert begun == outcome(lambda coroutine, loop: [asyncio.Task(coroutine, loop=loop, name="test")], acts)
