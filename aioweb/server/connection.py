@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 from typing import Any, Final
 
 from aioweb.protocol.connection import Connection
@@ -23,7 +24,6 @@ from aioweb.protocol.events import NEED_DATA, Data, RequestHead
 from aioweb.server.clock import NEVER, Clock
 from aioweb.server.contract import ServerView
 from aioweb.server.decoding import undo_codings
-from aioweb.server.eager import CAN_BEGIN, begin
 from aioweb.server.failures import HeadTimeout, answer_failure, refuse_request
 from aioweb.server.flow import ClientDisconnectedError, Flow
 from aioweb.server.intake import pass_content
@@ -38,6 +38,12 @@ _LAST_LINGERING: Final = 1.0
 # The two of every request by a name of their own: reading a member off its enum costs as much as a call on Python 3.11.
 _HEAD: Final = Phase.HEAD
 _EXCHANGE: Final = Phase.EXCHANGE
+_TASKS_CAN_BE_EAGER: Final = sys.version_info >= (3, 12)
+_EAGERLY: Final[dict[str, Any]] = {"eager_start": True}
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 class HTTPConnection(asyncio.Protocol):
@@ -139,7 +145,7 @@ class HTTPConnection(asyncio.Protocol):
         """Octets have arrived."""
         phase = self.phase
         if phase is _HEAD:
-            self._next_request(data, eagerly=CAN_BEGIN)
+            self._next_request(data, eagerly=_TASKS_CAN_BE_EAGER)
         elif phase is _EXCHANGE:
             self.ground.receive_data(data)
             if self._body is not None:
@@ -230,7 +236,11 @@ class HTTPConnection(asyncio.Protocol):
         # The context here is that of the server's start: each task gets a copy of its own. A task factory of the loop
         # is passed by: it may not know of exchanges that are over at once. The name saves making up a number.
         if eagerly:
-            begin(exchange, self, "aioweb exchange")
+            try:
+                asyncio.Task(exchange, loop=self.loop, name="aioweb exchange", **_EAGERLY)
+            except (KeyboardInterrupt, SystemExit) as stop:
+                # Out of a protocol, uvloop takes it for a failure of the transport; out of a callback it ends the loop.
+                self.loop.call_soon(_raise, stop)
         else:
             self.task = asyncio.Task(exchange, loop=self.loop, name="aioweb exchange")
 

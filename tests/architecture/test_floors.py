@@ -34,7 +34,7 @@ ORDER = {
     "server": words("""
         observe memory flow sendfile tunnel clock accessformat accesslines access stream intake progress decoding
         masking failurereport debugpage errorpage channel writer wsevents outbox slowpeers pings websocket
-        phase contract failures eager connection admission heap server networks proxied activation unixsocket sites
+        phase contract failures connection admission heap server networks proxied activation unixsocket sites
     """),
     "web": words("""
         signals state tasks contexts compat fieldview bodies responsehead compression streamresponse response

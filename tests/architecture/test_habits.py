@@ -22,7 +22,6 @@ MEASURED = ("aioweb", "tests", "benchmarks", "examples", "fuzz")
 GRAB_BAGS = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
 # Underscored by others, public by their documentation.
 PUBLIC_UNDERSCORES = {"_replace", "_asdict", "_fields", "_make", "_field_defaults", "_getframe", "_exit"}
-PUBLIC_UNDERSCORES |= {"_enter_task", "_leave_task"}  # https://docs.python.org/3.11/library/asyncio-extending.html
 OWN = {"self", "cls", "mcs"}
 # Files of protocol/ beside grammar.py that may compile a pattern, and why.
 PATTERNS_ALLOWED = {

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from aioweb import web
 from aioweb.log import access_logger
@@ -282,7 +283,8 @@ def test_what_the_cleanup_raises_comes_out_and_the_loop_is_closed() -> None:
     assert app["loop"].is_closed()
 
 
-def test_another_exit_code_comes_out_after_the_cleanup() -> None:
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_another_exit_code_comes_out_after_the_cleanup(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     ended = []
 
     async def give_up(request: web.Request) -> web.Response:
@@ -294,7 +296,7 @@ def test_another_exit_code_comes_out_after_the_cleanup() -> None:
     with socket.create_server(("127.0.0.1", 0)) as sock, socket.create_connection(sock.getsockname()) as client:
         client.sendall(GET)
         with pytest.raises(SystemExit) as caught:
-            web.run_app(app, sock=sock, print=None)
+            web.run_app(app, sock=sock, print=None, loop=new_loop)
     assert caught.value is app["task"].exception()
     assert caught.value.code == 3
     assert ended[0].is_closed()
