@@ -21,6 +21,7 @@ MODULES = {
     "uvicorn_sansio": "uvicorn_sansio",
     "uvicorn_wsproto": "uvicorn_wsproto",
     "picows": "picows_",
+    "socketify": "socketify_",
     "granian": "granian_",
     "granian_rsgi": "granian_rsgi",
 }
