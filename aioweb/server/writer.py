@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable
 from functools import partial
+from typing import Any
 
 from aioweb.protocol.events import RequestHead
 from aioweb.protocol.framing import BodyKind, Framing
@@ -74,6 +75,13 @@ class StreamWriter:
             return None
         channel.flow.release()  # who writes into it by himself does that behind the answers before
         return channel.transport
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What the transport knows, such as "peername"; the default when the client is gone or the exchange is over."""
+        channel = self.channel
+        if channel is None or channel.flow.lost or channel.transport is None:
+            return default
+        return channel.transport.get_extra_info(name, default)
 
     @property
     def cut(self) -> bool:

@@ -177,8 +177,7 @@ class RequestHeadView(FieldView):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """What the transport knows, such as "peername" or "ssl_object"; the default when the client is gone."""
-        transport = self.writer.transport
-        return default if transport is None else transport.get_extra_info(name, default)
+        return self.writer.get_extra_info(name, default)
 
     @property
     def keep_alive(self) -> bool:

@@ -269,8 +269,7 @@ class WebSocketResponse(WebSocketAliases, StreamResponse):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """What the transport knows, such as `peername`; the default when it is gone."""
-        transport = None if self._writer is None else self._writer.transport
-        return default if transport is None else transport.get_extra_info(name, default)
+        return default if self._writer is None else self._writer.get_extra_info(name, default)
 
     # -- receiving -----------------------------------------------------------------------------------------------------
 

@@ -118,6 +118,19 @@ async def test_who_writes_into_the_transport_writes_behind_the_answers_before() 
     await wire.end_server()
 
 
+async def test_who_asks_what_the_transport_knows_lets_no_answer_go() -> None:
+    async def handler(head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
+        assert writer.get_extra_info("sslcontext") is None
+        await writer.send(200, "OK", b"", str(writer.get_extra_info("peername")).encode())
+
+    wire = Wire(handler)
+    wire.send(GET * 3)
+    await wire.settle()
+    assert wire.statuses == [200] * 3
+    assert len(wire.transport.writes) == 1
+    await wire.end_server()
+
+
 async def test_what_is_held_is_bounded() -> None:
     async def large(head: RequestHead, body: StreamReader, writer: StreamWriter) -> None:
         await writer.send(200, "OK", b"", bytes(6000))

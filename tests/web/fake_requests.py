@@ -40,6 +40,9 @@ class Writer:
     def loop(self) -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
 
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default if self.transport is None else self.transport.get_extra_info(name, default)
+
 
 def make_head(
     method: str = "GET", target: str = "/", *fields: tuple[str, str], authority: str | None = None
